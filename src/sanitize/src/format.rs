@@ -1,0 +1,152 @@
+//! Which formats exist: the one table.
+
+use serde::{Deserialize, Serialize};
+
+use crate::failure::Failure;
+use crate::job::Job;
+
+/// A rebuilt file: its bytes and the type it now has (`docm` comes out as `docx`).
+pub(crate) struct Rewritten {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) format: Format,
+}
+
+/// Parses `bytes` and writes a new file from what is on the allow list; notes in the job what it leaves behind.
+pub(crate) type Rebuild = fn(&[u8], Format, &mut Job<'_>) -> Result<Rewritten, Failure>;
+
+/// Parses a rebuilt file from scratch and searches it for everything that must be gone.
+pub(crate) type Verify = fn(&[u8], Format, &mut Job<'_>) -> Result<(), Failure>;
+
+macro_rules! formats {
+    ($($(#[$doc:meta])* $variant:ident, $name:literal, $extensions:expr, $media:literal, $rebuild:expr;)*) => {
+        /// A document format that can be told apart from its content.
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+        #[serde(rename_all = "lowercase")]
+        pub enum Format { $($(#[$doc])* $variant,)* }
+
+        impl Format {
+            /// Every format, in the table's order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The short name used in contracts, reports and tables.
+            #[must_use]
+            pub fn name(self) -> &'static str { match self { $(Self::$variant => $name,)* } }
+
+            /// File name extensions, the usual one first.
+            #[must_use]
+            pub fn extensions(self) -> &'static [&'static str] { match self { $(Self::$variant => &$extensions,)* } }
+
+            /// Registered media type (IANA).
+            #[must_use]
+            pub fn media_type(self) -> &'static str { match self { $(Self::$variant => $media,)* } }
+
+            /// The rebuilder and its verifier; `None`: recognised, but refused.
+            pub(crate) fn rebuilder(self) -> Option<(Rebuild, Verify)> { match self { $(Self::$variant => $rebuild,)* } }
+        }
+    };
+}
+
+formats! {
+    /// Word document.
+    Docx, "docx", ["docx"], "application/vnd.openxmlformats-officedocument.wordprocessingml.document", Some((crate::ooxml::rebuild, crate::ooxml::verify));
+    /// Word document with macros.
+    Docm, "docm", ["docm"], "application/vnd.ms-word.document.macroEnabled.12", Some((crate::ooxml::rebuild, crate::ooxml::verify));
+    /// Word template.
+    Dotx, "dotx", ["dotx"], "application/vnd.openxmlformats-officedocument.wordprocessingml.template", Some((crate::ooxml::rebuild, crate::ooxml::verify));
+    /// Word template with macros.
+    Dotm, "dotm", ["dotm"], "application/vnd.ms-word.template.macroEnabled.12", Some((crate::ooxml::rebuild, crate::ooxml::verify));
+    /// Excel workbook.
+    Xlsx, "xlsx", ["xlsx"], "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", Some((crate::ooxml::rebuild, crate::ooxml::verify));
+    /// Excel workbook with macros.
+    Xlsm, "xlsm", ["xlsm"], "application/vnd.ms-excel.sheet.macroEnabled.12", Some((crate::ooxml::rebuild, crate::ooxml::verify));
+    /// Excel template.
+    Xltx, "xltx", ["xltx"], "application/vnd.openxmlformats-officedocument.spreadsheetml.template", Some((crate::ooxml::rebuild, crate::ooxml::verify));
+    /// Excel template with macros.
+    Xltm, "xltm", ["xltm"], "application/vnd.ms-excel.template.macroEnabled.12", Some((crate::ooxml::rebuild, crate::ooxml::verify));
+    /// PowerPoint presentation.
+    Pptx, "pptx", ["pptx"], "application/vnd.openxmlformats-officedocument.presentationml.presentation", Some((crate::ooxml::rebuild, crate::ooxml::verify));
+    /// PowerPoint presentation with macros.
+    Pptm, "pptm", ["pptm"], "application/vnd.ms-powerpoint.presentation.macroEnabled.12", Some((crate::ooxml::rebuild, crate::ooxml::verify));
+    /// PowerPoint template.
+    Potx, "potx", ["potx"], "application/vnd.openxmlformats-officedocument.presentationml.template", Some((crate::ooxml::rebuild, crate::ooxml::verify));
+    /// PowerPoint template with macros.
+    Potm, "potm", ["potm"], "application/vnd.ms-powerpoint.template.macroEnabled.12", Some((crate::ooxml::rebuild, crate::ooxml::verify));
+    /// PowerPoint slide show.
+    Ppsx, "ppsx", ["ppsx"], "application/vnd.openxmlformats-officedocument.presentationml.slideshow", Some((crate::ooxml::rebuild, crate::ooxml::verify));
+    /// PowerPoint slide show with macros.
+    Ppsm, "ppsm", ["ppsm"], "application/vnd.ms-powerpoint.slideshow.macroEnabled.12", Some((crate::ooxml::rebuild, crate::ooxml::verify));
+    /// Excel binary workbook.
+    Xlsb, "xlsb", ["xlsb"], "application/vnd.ms-excel.sheet.binary.macroEnabled.12", None;
+    /// Office add-in (Excel, PowerPoint).
+    OfficeAddin, "officeaddin", ["xlam", "ppam"], "application/vnd.ms-excel.addin.macroEnabled.12", None;
+    /// Office document in a compound file: doc, xls, ppt, msg, or an encrypted OOXML document.
+    Cfb, "cfb", ["doc", "xls", "ppt", "msg", "dot", "xlt", "pot", "pps"], "application/x-ole-storage", None;
+    /// OpenDocument text, spreadsheet, presentation or drawing.
+    Odf, "odf", ["odt", "ods", "odp", "odg", "ott", "ots", "otp", "otg"], "application/vnd.oasis.opendocument.text", None;
+    /// Portable Document Format.
+    Pdf, "pdf", ["pdf"], "application/pdf", Some((crate::pdf::rebuild, crate::pdf::verify));
+    /// Rich Text Format.
+    Rtf, "rtf", ["rtf"], "application/rtf", None;
+    /// JPEG picture.
+    Jpeg, "jpeg", ["jpg", "jpeg", "jpe", "jfif"], "image/jpeg", Some((crate::image::rebuild, crate::image::verify));
+    /// PNG picture.
+    Png, "png", ["png"], "image/png", Some((crate::image::rebuild, crate::image::verify));
+    /// GIF picture.
+    Gif, "gif", ["gif"], "image/gif", None;
+    /// TIFF picture.
+    Tiff, "tiff", ["tif", "tiff"], "image/tiff", None;
+    /// BMP picture.
+    Bmp, "bmp", ["bmp"], "image/bmp", None;
+    /// WebP picture.
+    Webp, "webp", ["webp"], "image/webp", None;
+    /// HEIC or HEIF picture.
+    Heif, "heif", ["heic", "heif"], "image/heif", None;
+    /// SVG drawing.
+    Svg, "svg", ["svg"], "image/svg+xml", None;
+    /// HTML page.
+    Html, "html", ["html", "htm", "xhtml"], "text/html", None;
+    /// XML document.
+    Xml, "xml", ["xml"], "application/xml", Some((crate::text::rebuild_xml, crate::text::verify_xml));
+    /// JSON document.
+    Json, "json", ["json"], "application/json", Some((crate::text::rebuild_json, crate::text::verify_json));
+    /// Comma-separated values.
+    Csv, "csv", ["csv", "tsv"], "text/csv", Some((crate::text::rebuild_csv, crate::text::verify_csv));
+    /// Plain text.
+    Text, "text", ["txt", "text", "log", "md"], "text/plain", Some((crate::text::rebuild_text, crate::text::verify_text));
+    /// Mail message or web archive.
+    Mime, "mime", ["eml", "mht", "mhtml"], "message/rfc822", None;
+    /// ZIP archive.
+    Zip, "zip", ["zip"], "application/zip", Some((crate::archive::rebuild, crate::archive::verify));
+    /// gzip stream.
+    Gzip, "gzip", ["gz", "tgz"], "application/gzip", None;
+    /// tar archive.
+    Tar, "tar", ["tar"], "application/x-tar", None;
+    /// 7z archive.
+    SevenZip, "7z", ["7z"], "application/x-7z-compressed", None;
+    /// RAR archive.
+    Rar, "rar", ["rar"], "application/vnd.rar", None;
+    /// Program for some machine or interpreter.
+    Executable, "executable", ["exe", "dll", "com", "scr", "elf", "so", "class", "jar", "bat", "cmd", "ps1", "sh", "vbs", "js", "hta", "lnk", "msi"], "application/octet-stream", None;
+    /// Recognised as none of the above.
+    Unknown, "unknown", [], "application/octet-stream", None;
+}
+
+impl Format {
+    /// Whether files of this format are rebuilt.
+    #[must_use]
+    pub fn is_rebuilt(self) -> bool {
+        self.rebuilder().is_some()
+    }
+
+    /// The usual extension; empty for [`Format::Unknown`].
+    #[must_use]
+    pub fn extension(self) -> &'static str {
+        self.extensions().first().copied().unwrap_or("")
+    }
+}
+
+impl std::fmt::Display for Format {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.name())
+    }
+}

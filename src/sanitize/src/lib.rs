@@ -1,0 +1,49 @@
+//! Identify documents and rebuild them without macros and other active content.
+//!
+//! The rule is **allow-list rebuild, fail closed**: read the input, copy the parts that are known to be good into a
+//! new file, leave everything else behind, then parse the result again and prove the removals. An unknown part,
+//! a parse error, two parsers that disagree or a limit that is hit never passes on what came in.
+//!
+//! The crate is pure: it sees only the bytes it is given, opens no file and no socket, reads no clock but to
+//! say how long a step took, and has no `unsafe` code.
+//!
+//! ```text
+//! bytes ──▶ identify ──▶ inspect (caller's scanners) ──▶ rebuild ──▶ verify ──▶ Sanitized { bytes, report }
+//!              │               ▲                            │
+//!              │               └── each archive member ◀────┤ nested documents: the same path, one level deeper
+//!              └── content and declared type disagree: refused
+//! ```
+//!
+//! | module | question it answers |
+//! |---|---|
+//! | [`format`] | which formats exist, their names, extensions, media types and rebuilders: the one table |
+//! | [`identify`] | what are these bytes, and does the name tell the truth? |
+//! | [`limits`] | how large, deep and many may things be? |
+//! | [`report`] | what was found, done and removed? |
+//! | [`failure`] | why was something not rebuilt? |
+//! | [`job`] | the way of one file, and of all that is nested in it, from bytes to verdict |
+//! | `zip_structure` | does this ZIP say one thing only? |
+//! | `archive`, `ooxml`, `pdf`, `image`, `text` | the rebuilders, one format family each |
+
+#![forbid(unsafe_code)]
+
+pub mod failure;
+pub mod format;
+pub mod identify;
+pub mod job;
+pub mod limits;
+pub mod report;
+
+mod archive;
+mod image;
+mod ooxml;
+mod pdf;
+mod text;
+mod zip_structure;
+
+pub use failure::Failure;
+pub use format::Format;
+pub use identify::{Declared, Identified, identify};
+pub use job::{Inspector, NoInspector, Sanitized, sanitize};
+pub use limits::Limits;
+pub use report::{Removed, Report, Step, Verdict, What};

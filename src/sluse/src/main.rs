@@ -1,0 +1,2 @@
+//! The sluse command.
+fn main() {}
