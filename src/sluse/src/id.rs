@@ -13,6 +13,13 @@ use serde::{Deserialize, Serialize};
 #[error("not a valid {0}")]
 pub struct BadName(&'static str);
 
+impl BadName {
+    /// The error for a name of this kind.
+    pub(crate) fn of(kind: &'static str) -> Self {
+        Self(kind)
+    }
+}
+
 /// A submission's identity through every zone: a UUID of version 7 (RFC 9562), so ids sort by the time they were made.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]

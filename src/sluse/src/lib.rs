@@ -2,5 +2,6 @@
 pub mod blobs;
 pub mod durable;
 pub mod id;
+pub mod ledger;
 pub mod queue;
 pub mod sqlite;
