@@ -1,1 +1,5 @@
 //! sluse.
+
+pub mod contract_schema;
+pub mod sandbox;
+pub mod scan;
