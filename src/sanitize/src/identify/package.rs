@@ -21,7 +21,7 @@ const MAX_MEMBERS: usize = 65_536;
 /// Names the kind of a file that begins like a ZIP.
 pub(super) fn kind(bytes: &[u8]) -> Kind {
     let Some(directory) = Directory::find(bytes) else {
-        return Kind::of(Format::Zip);
+        return Kind::narrow(Format::Zip, "a ZIP that is damaged or has other data behind it", &["zip"]);
     };
     let member = |name: &str| directory.members().find(|m| m.name.eq_ignore_ascii_case(name.as_bytes()));
     if let Some(types) = member("[Content_Types].xml") {
@@ -180,6 +180,8 @@ impl<'a> Directory<'a> {
     /// Finds the end record: its comment must end where the file ends.
     pub(super) fn find(bytes: &'a [u8]) -> Option<Self> {
         const RECORD: usize = 22;
+        // As in `zip_structure`: a line break added in transport hides nothing.
+        let bytes = bytes.strip_suffix(b"\r\n").or_else(|| bytes.strip_suffix(b"\n")).unwrap_or(bytes);
         let first = bytes.len().saturating_sub(RECORD + usize::from(u16::MAX));
         let end = memchr::memmem::rfind_iter(bytes.get(first..)?, b"PK\x05\x06")
             .map(|at| first + at)

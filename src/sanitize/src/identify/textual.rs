@@ -141,7 +141,7 @@ const OFFICE_XML: &str = "an Office document in a single XML file";
 
 /// What an XML namespace makes of a document, where that is more than data: it may be run, drawn or opened by Office.
 pub(crate) fn refused_vocabulary(namespace: &str) -> Option<&'static str> {
-    const VOCABULARIES: [(&str, &str); 10] = [
+    const VOCABULARIES: [(&str, &str); 11] = [
         ("http://www.w3.org/1999/xhtml", XHTML),
         ("http://www.w3.org/2000/svg", SVG),
         ("http://www.w3.org/1999/xsl/transform", "an XSLT program"),
@@ -150,6 +150,7 @@ pub(crate) fn refused_vocabulary(namespace: &str) -> Option<&'static str> {
         ("http://schemas.microsoft.com/office/word/2003/wordml", OFFICE_XML),
         ("http://schemas.microsoft.com/visio/2003/core", OFFICE_XML),
         ("urn:oasis:names:tc:opendocument:xmlns:office:1.0", "an OpenDocument file in a single XML file"),
+        ("http://www.w3.org/2001/xinclude", "an XML document that includes others (XInclude)"),
         ("http://www.mozilla.org/keymaster/gatekeeper/there.is.only.xul", "a XUL program"),
         ("http://schemas.microsoft.com/winfx/2006/xaml", "a XAML program"),
     ];
