@@ -2,9 +2,6 @@
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-use time::OffsetDateTime;
-use time::macros::format_description;
-
 /// The time now.
 #[must_use]
 pub fn now() -> SystemTime {
@@ -29,8 +26,7 @@ pub fn from_millis(millis: u64) -> SystemTime {
 /// As in `2026-11-22T07:11:58.042Z`.
 #[must_use]
 pub fn rfc3339(time: SystemTime) -> String {
-    let format = format_description!("[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z");
-    OffsetDateTime::from(time).format(&format).unwrap_or_default()
+    humantime::format_rfc3339_millis(time).to_string()
 }
 
 #[cfg(test)]
