@@ -1,4 +1,5 @@
 //! sluse.
+pub mod audit;
 pub mod blobs;
 pub mod durable;
 pub mod id;
