@@ -183,6 +183,19 @@ impl FromStr for CodeWord {
     }
 }
 
+impl From<[u8; 32]> for CodeWord {
+    /// A digest, as 64 hexadecimal characters.
+    fn from(digest: [u8; 32]) -> Self {
+        Self(hex::encode(digest))
+    }
+}
+
+impl From<SubmissionId> for CodeWord {
+    fn from(id: SubmissionId) -> Self {
+        Self(id.to_string())
+    }
+}
+
 impl From<CodeWord> for String {
     fn from(word: CodeWord) -> Self {
         word.0
