@@ -50,6 +50,12 @@ impl SubmissionId {
         if version >> 4 == 7 && variant >> 6 == 0b10 { Ok(Self(bytes)) } else { Err(BadSubmissionId) }
     }
 
+    /// The 16 bytes, borrowed.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8; 16] {
+        &self.0
+    }
+
     /// The 16 bytes.
     #[must_use]
     pub fn to_bytes(self) -> [u8; 16] {

@@ -142,6 +142,7 @@ mod digest;
 mod header;
 mod hex_text;
 mod id;
+pub mod jws;
 mod key;
 pub mod key_file;
 mod key_id;

@@ -159,7 +159,12 @@ impl SigningKey {
     /// Signs `content` for one purpose.
     #[must_use]
     pub fn sign(&self, domain: Domain, content: &[u8]) -> Signature {
-        let signature = self.pair.sign(&domain.prefixed(content));
+        self.sign_bytes(&domain.prefixed(content))
+    }
+
+    /// Signs bytes that carry their purpose themselves: a JWS signing input, which begins with `eyJ`, as no domain's name does.
+    pub(crate) fn sign_bytes(&self, bytes: &[u8]) -> Signature {
+        let signature = self.pair.sign(bytes);
         let mut bytes = [0; SIGNATURE_LEN];
         for (to, from) in bytes.iter_mut().zip(signature.as_ref()) {
             *to = *from;
@@ -205,9 +210,12 @@ impl VerifyingKey {
     /// # Errors
     /// When it did not.
     pub fn verify(&self, domain: Domain, content: &[u8], signature: &Signature) -> Result<(), BadSignature> {
-        UnparsedPublicKey::new(&ED25519, &self.bytes)
-            .verify(&domain.prefixed(content), &signature.0)
-            .map_err(|_| BadSignature)
+        self.verify_bytes(&domain.prefixed(content), signature)
+    }
+
+    /// As [`SigningKey::sign_bytes`].
+    pub(crate) fn verify_bytes(&self, bytes: &[u8], signature: &Signature) -> Result<(), BadSignature> {
+        UnparsedPublicKey::new(&ED25519, &self.bytes).verify(bytes, &signature.0).map_err(|_| BadSignature)
     }
 }
 

@@ -9,6 +9,8 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use sluse_sanitize::Format;
 
+use crate::id::CodeWord;
+
 /// A contract file as written.
 #[derive(Debug, Clone, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,7 +24,7 @@ pub struct Contract {
     /// JSON Schema (draft 2020-12) for the fields: a file beside the contract.
     pub schema_file: PathBuf,
     /// Name of the outlet's destination.
-    pub destination: String,
+    pub destination: CodeWord,
     /// What to do when an attachment cannot be delivered.
     pub on_part_failure: PartFailure,
     /// What may be attached.
@@ -167,18 +169,21 @@ impl Contracts {
     }
 }
 
+/// Longest form or destination name: with its prefix it is a queue's name.
+const MAX_NAME_LEN: usize = 48;
+
 /// Form and destination names: they become queue and folder names.
 pub(crate) fn is_plain_name(name: &str) -> bool {
-    (1..=64).contains(&name.len())
+    (1..=MAX_NAME_LEN).contains(&name.len())
         && name.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
         && !name.starts_with('-')
 }
 
 fn check(contract: &Contract, path: &Path) -> Result<(), ContractError> {
     let wrong = |key, problem: String| Err(ContractError::Value { path: path.to_owned(), key, problem });
-    for (key, name) in [("form", &contract.form), ("destination", &contract.destination)] {
+    for (key, name) in [("form", contract.form.as_str()), ("destination", contract.destination.as_str())] {
         if !is_plain_name(name) {
-            return wrong(key, format!("{name:?} is not 1 to 64 lower-case letters, digits and hyphens"));
+            return wrong(key, format!("{name:?} is not 1 to 48 lower-case letters, digits and hyphens"));
         }
     }
     for name in &contract.attachments.formats {
@@ -197,7 +202,7 @@ fn check(contract: &Contract, path: &Path) -> Result<(), ContractError> {
     if max_count > 100 {
         return wrong("attachments.max_count", format!("{max_count} is more than 100"));
     }
-    if let Err(problem) = crate::schema::Schema::compile(&contract.schema) {
+    if let Err(problem) = crate::schema::Schema::parse(&contract.schema) {
         return wrong("schema_file", problem.to_string());
     }
     Ok(())

@@ -14,6 +14,7 @@
 //! | 5 | [`cli`] | what can be typed? |
 //! | 4 | [`config`] | what did the operator write? |
 //! | | [`run`] | how does a role start, drain and stop? |
+//! | | [`portal`] | how does a portal talk to intake? |
 //! | | [`setup`] | what does a zone's folder hold at first? |
 //! | | [`demo`] | all of it on one machine, with samples |
 //! | 3 | [`intake`] | how does a submission become durable and sealed? |
@@ -24,7 +25,7 @@
 //! | | [`scan`], [`sandbox`] | who looks at a file, and behind which walls? |
 //! | | [`http`], [`stores`] | serving and opening |
 //! | 1 | [`model`], [`contract`], [`policy`], [`schema`] | what is a submission, what is agreed? |
-//! | | [`jws`], [`clean_name`] | signatures for others, names for others |
+//! | | [`clean_name`] | names for other systems |
 //! | 0 | [`clock`], [`durable`], [`untrusted`], [`id`] | time, disk, and what nobody vouched for |
 
 pub mod audit;
@@ -41,10 +42,10 @@ pub mod durable;
 pub mod http;
 pub mod id;
 pub mod intake;
-pub mod jws;
 pub mod ledger;
 pub mod model;
 pub mod outlet;
+pub mod portal;
 pub mod policy;
 pub mod queue;
 pub mod run;

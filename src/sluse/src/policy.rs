@@ -34,6 +34,13 @@ impl Default for WorkerLimits {
     }
 }
 
+impl From<&WorkerLimits> for SandboxLimits {
+    fn from(limits: &WorkerLimits) -> Self {
+        let WorkerLimits { memory_bytes, cpu_seconds, wall_seconds, output_bytes } = *limits;
+        Self { memory_bytes, cpu_seconds, wall_seconds, output_bytes }
+    }
+}
+
 /// Why the rules cannot be used. Always the operator's to mend.
 #[derive(Debug, thiserror::Error)]
 pub enum PolicyError {

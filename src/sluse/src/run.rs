@@ -1,7 +1,6 @@
 //! Starting a role, telling it to stop, and letting it finish what it has in hand.
 
 use std::path::Path;
-use std::sync::Arc;
 
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -106,12 +105,4 @@ pub fn log_as_json() {
 /// Turns core dumps off and keeps other processes of the same user from reading this one's memory: it holds keys.
 pub fn harden_process() {
     crate::sandbox::harden_parent();
-}
-
-/// The four roles of one machine, for the demo.
-pub(crate) struct AllRoles {
-    pub(crate) intake: Arc<Intake>,
-    pub(crate) bridge: Arc<Bridge>,
-    pub(crate) outlet: Arc<Outlet>,
-    pub(crate) console: Arc<Console>,
 }

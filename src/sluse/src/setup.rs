@@ -14,6 +14,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use sluse_envelope::key_file::{write_private, write_public};
 use sluse_envelope::{PrivateKey, SigningKey, Suite};
 
 use crate::stores;
@@ -143,7 +144,7 @@ impl Setup<'_> {
         for sub in ["rules/contracts", "rules/yara"] {
             stores::folder(&self.folder.join(sub))?;
         }
-        for (name, text) in RULES.iter().chain(&crate::sandbox::BUNDLED_RULES) {
+        for (name, text) in RULES.iter() {
             self.file(&format!("rules/{name}"), text)?;
         }
         Ok(())
@@ -168,8 +169,8 @@ impl Setup<'_> {
         let Some((private, public)) = self.key_paths(name) else { return Ok(()) };
         let failed = |cause: String| SetupError::Key { path: private.clone(), cause };
         let key = SigningKey::generate().map_err(|cause| failed(cause.to_string()))?;
-        key.write(&private).map_err(|cause| failed(cause.to_string()))?;
-        key.verifying_key().write(&public).map_err(|cause| failed(cause.to_string()))?;
+        write_private(&private, &key, None).map_err(|cause| failed(cause.to_string()))?;
+        write_public(&public, key.verifying_key()).map_err(|cause| failed(cause.to_string()))?;
         self.made.new.extend([private, public]);
         Ok(())
     }
@@ -178,8 +179,8 @@ impl Setup<'_> {
         let Some((private, public)) = self.key_paths(name) else { return Ok(()) };
         let failed = |cause: String| SetupError::Key { path: private.clone(), cause };
         let key = PrivateKey::generate(Suite::XWing).map_err(|cause| failed(cause.to_string()))?;
-        key.write(&private).map_err(|cause| failed(cause.to_string()))?;
-        key.public_key().write(&public).map_err(|cause| failed(cause.to_string()))?;
+        write_private(&private, &key, None).map_err(|cause| failed(cause.to_string()))?;
+        write_public(&public, key.public_key()).map_err(|cause| failed(cause.to_string()))?;
         self.made.new.extend([private, public]);
         Ok(())
     }

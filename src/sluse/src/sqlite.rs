@@ -456,6 +456,13 @@ fn configure(connection: &Connection, max_bytes: Option<u64>) -> rusqlite::Resul
     Ok(())
 }
 
+/// A column that holds a submission's id.
+pub(crate) fn id_column(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<sluse_envelope::SubmissionId> {
+    sluse_envelope::SubmissionId::from_bytes(row.get(column)?).map_err(|cause| {
+        rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Blob, Box::new(cause))
+    })
+}
+
 /// Milliseconds since 1970 by the wall clock, as tables keep time.
 pub(crate) fn now_ms() -> i64 {
     to_ms(SystemTime::now())

@@ -15,14 +15,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sluse_envelope::{Attachment, SubmissionId};
-use sluse_sanitize::report::plain;
 use sluse_sanitize::{Format, Report, Step, Verdict};
 
 use crate::bridge::Bridge;
 use crate::bridge::fetch::{FetchError, fetch};
 use crate::contract::Contract;
 use crate::sandbox::{Event, Fault, FieldsTask, SealedMemory, StartError, Task, TaskFile};
-use crate::scan::{Scan, ScanError, ScanVerdict};
+use crate::scan::{Scan, ScanError, Verdict as ScanVerdict};
 use crate::schema::FieldError;
 
 /// Rebuilt bytes that may be relayed.
@@ -307,7 +306,7 @@ fn task_file(file: &Pending<'_>) -> Option<TaskFile> {
         content: Arc::clone(file.content.as_ref()?),
         name: file.attachment.name.clone(),
         media_type: file.attachment.media_type.clone(),
-        sha256: file.attachment.sha256,
+        sha256: file.attachment.sha256.to_string(),
     })
 }
 
@@ -354,19 +353,6 @@ fn not_accepted(contract: &Contract, report: &Report) -> Option<String> {
 
 /// The report of an attachment that nothing has looked at.
 pub(super) fn unexamined(attachment: &Attachment, reason: &str) -> Report {
-    Report {
-        name: plain(&attachment.name),
-        declared: plain(&attachment.media_type),
-        found: Format::Unknown.name().to_owned(),
-        size: attachment.size,
-        sha256: hex::encode(attachment.sha256),
-        rebuilt_as: None,
-        rebuilt_size: None,
-        rebuilt_sha256: None,
-        steps: Vec::new(),
-        removed: Vec::new(),
-        verdict: Verdict::Unscannable,
-        reason: reason.to_owned(),
-        children: Vec::new(),
-    }
+    let Attachment { name, media_type, size, sha256, .. } = attachment;
+    Report { reason: reason.to_owned(), ..Report::unexamined(name, media_type, *size, &sha256.to_string()) }
 }

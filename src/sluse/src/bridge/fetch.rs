@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use sluse_envelope::{Attachment, BlobContext, BlobOpener, Direction, OpenBlobError, SubmissionId};
+use sluse_envelope::{Attachment, BlobOpener, BlobPlace, Direction, OpenBlobError, SubmissionId};
 
 use crate::blobs::{BlobError, BlobReader, Blobs};
 use crate::sandbox::{MemoryError, MemoryWriter, SealedMemory};
@@ -26,7 +26,7 @@ pub(super) enum FetchError {
 
 /// A blob while it is opened.
 pub(super) struct Opening {
-    reader: Box<dyn BlobReader>,
+    reader: BlobReader,
     opener: Option<BlobOpener>,
     plain: Vec<u8>,
 }
@@ -39,8 +39,8 @@ impl Opening {
         index: u32,
         attachment: &Attachment,
     ) -> Result<Self, FetchError> {
-        let context = BlobContext { submission, index, direction: Direction::Dmz };
-        let opener = BlobOpener::new(&attachment.key, &context, attachment.size, attachment.sha256)?;
+        let place = BlobPlace { submission, index, direction: Direction::Dmz };
+        let opener = BlobOpener::new(attachment.key.clone(), &place, attachment.expected())?;
         let reader = blobs.open(&attachment.blob).await?;
         Ok(Self { reader, opener: Some(opener), plain: Vec::new() })
     }
@@ -50,11 +50,11 @@ impl Opening {
         self.plain.clear();
         while self.plain.is_empty() {
             let Some(opener) = &mut self.opener else { return Ok(None) };
-            match self.reader.read().await? {
-                Some(sealed) => opener.update(&sealed, &mut self.plain)?,
+            match self.reader.read_chunk().await? {
+                Some(sealed) => opener.push(&sealed, &mut self.plain)?,
                 None => {
                     if let Some(opener) = self.opener.take() {
-                        opener.finish(&mut self.plain)?;
+                        opener.finish()?;
                     }
                 }
             }

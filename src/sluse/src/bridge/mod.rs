@@ -18,13 +18,15 @@ use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::audit::Audit;
+use crate::audit::{AuditLog, Role};
 use crate::blobs::Blobs;
-use crate::config::bridge::{Scanner, Settings};
+use crate::config::bridge::Settings;
 use crate::queue::{Leased, Queue, QueueError};
-use crate::sandbox::Sandbox;
-use crate::scan::Clamd;
+use crate::id::CodeWord;
+use crate::sandbox::{Sandbox, SandboxConfig, SandboxLimits};
+use crate::scan::{Clamd, ClamdConfig};
 use crate::stores;
+use crate::stores::{OUTCOMES, REPORTS, SUBMISSIONS, delivery_queue};
 
 mod decide;
 mod examine;
@@ -35,13 +37,7 @@ mod receive;
 mod relay;
 mod self_test;
 
-/// Quarantine reports, from bridge to console.
-pub(crate) const REPORTS: &str = "reports";
 
-/// The queue of an outlet's destination.
-pub(crate) fn delivery_queue(destination: &str) -> String {
-    format!("deliver.{destination}")
-}
 
 /// How often a lease is extended while its submission is worked on; well under the queue's lease time.
 const EXTEND_EVERY: Duration = Duration::from_secs(4);
@@ -56,10 +52,10 @@ pub struct Bridge {
     submissions: Arc<dyn Queue>,
     outcomes: Arc<dyn Queue>,
     reports: Arc<dyn Queue>,
-    deliveries: HashMap<String, Arc<dyn Queue>>,
+    deliveries: HashMap<CodeWord, Arc<dyn Queue>>,
     dmz_blobs: Arc<dyn Blobs>,
     secure_blobs: Arc<dyn Blobs>,
-    audit: Audit,
+    audit: AuditLog,
     clamd: Option<Clamd>,
     sandbox: Sandbox,
     /// KiB of plaintext that may still be held.
@@ -73,33 +69,35 @@ impl Bridge {
     ///
     /// # Errors
     /// When a store cannot be opened.
-    pub async fn open(settings: Settings) -> Result<Arc<Self>, stores::StartError> {
+    pub fn open(settings: Settings) -> Result<Arc<Self>, stores::StartError> {
+        let (dmz, secure) = (stores::queues(&settings.dmz_queue)?, stores::queues(&settings.secure_queue)?);
         let mut deliveries = HashMap::new();
         for contract in settings.contracts.iter() {
-            let queue = stores::queue(&settings.secure_queue, &delivery_queue(&contract.destination)).await?;
+            let queue = stores::queue(&secure, &delivery_queue(&contract.destination));
             deliveries.insert(contract.destination.clone(), queue);
         }
-        let clamd = match &settings.scanner {
-            Scanner::Clamd(address) => Some(Clamd::new(
-                address.clone(),
-                settings.clamd_timeout,
-                settings.clamd_max_stream_bytes,
-                settings.workers,
-            )),
-            Scanner::YaraOnly => None,
-        };
+        let clamd = settings.clamd.as_ref().map(|address| {
+            Clamd::new(ClamdConfig {
+                address: address.clone(),
+                max_stream_bytes: settings.clamd_max_stream_bytes,
+                timeout: settings.clamd_timeout,
+                max_concurrent: settings.workers,
+            })
+        });
+        let limits = SandboxLimits::from(&settings.policy.worker);
+        let sandbox = SandboxConfig::new(limits, Arc::from(settings.yara_rules.as_str()));
         let budget = usize::try_from(settings.memory_budget_bytes >> 10).unwrap_or(Semaphore::MAX_PERMITS);
         Ok(Arc::new(Self {
-            submissions: stores::queue(&settings.dmz_queue, crate::intake::SUBMISSIONS).await?,
-            outcomes: stores::queue(&settings.dmz_queue, crate::intake::OUTCOMES).await?,
-            reports: stores::queue(&settings.secure_queue, REPORTS).await?,
+            submissions: stores::queue(&dmz, &CodeWord::constant(SUBMISSIONS)),
+            outcomes: stores::queue(&dmz, &CodeWord::constant(OUTCOMES)),
+            reports: stores::queue(&secure, &CodeWord::constant(REPORTS)),
             deliveries,
-            dmz_blobs: stores::blobs(&settings.dmz_blobs, 0).await?,
-            secure_blobs: stores::blobs(&settings.secure_blobs, 0).await?,
-            audit: stores::audit(&settings.audit, "bridge", &settings.signing_key).await?,
+            dmz_blobs: stores::blobs(&settings.dmz_blobs, 0)?,
+            secure_blobs: stores::blobs(&settings.secure_blobs, 0)?,
+            audit: stores::audit(&settings.audit, Role::Bridge, &settings.signing_key)?,
             scanner_fit: watch::Sender::new(clamd.is_none()),
             clamd,
-            sandbox: Sandbox::new(&settings.policy.worker, settings.yara_rules.clone()),
+            sandbox: Sandbox::new(sandbox)?,
             memory: Semaphore::new(budget.min(Semaphore::MAX_PERMITS)),
             settings,
         }))
@@ -115,7 +113,7 @@ impl Bridge {
         tasks.close();
         tracing::info!(workers = self.settings.workers, "bridge is ready");
         tasks.wait().await;
-        self.audit.close().await;
+        stores::close_audit(&self.audit).await;
     }
 
     async fn work(self: Arc<Self>, shutdown: CancellationToken) {
@@ -152,7 +150,7 @@ impl Bridge {
                 tokio::select! {
                     ended = &mut work => break ended,
                     () = tokio::time::sleep(EXTEND_EVERY) => {
-                        if let Err(cause @ QueueError::StaleLease) = self.submissions.extend(&receipt).await {
+                        if let Err(cause @ QueueError::Stale) = self.submissions.extend(&receipt).await {
                             tracing::warn!(%id, %cause, "another bridge has this submission now; left to it");
                             return;
                         }
@@ -162,7 +160,7 @@ impl Bridge {
         };
         let settled = match &ended {
             process::Ended::Done { .. } => self.submissions.ack(receipt).await,
-            process::Ended::SetAside { code } => self.submissions.dead_letter(receipt, code).await,
+            process::Ended::SetAside { code } => self.submissions.dead_letter(receipt, &CodeWord::constant(code)).await,
             process::Ended::Wait { cause } => {
                 let delay = Duration::from_secs(1 << attempt.min(6)).min(MAX_RETRY);
                 tracing::warn!(%id, attempt, cause, delay_seconds = delay.as_secs(), "submission waits and is tried again");

@@ -1,14 +1,15 @@
 //! One submission from its lease to what is to be done with the lease.
 
+use sluse_envelope::jws::{self, Purpose};
 use sluse_envelope::{BlobRef, Direction, PublicKey, Sealing, SubmissionId, UnixMillis};
 
-use crate::audit::Event;
+use crate::audit::{Event, Record};
 use crate::bridge::Bridge;
 use crate::bridge::decide::{Decision, decide, hold_unexamined};
 use crate::bridge::examine::unexamined;
 use crate::bridge::receive::{Received, Unusable, receive};
-use crate::jws::{self, Purpose};
 use crate::model::outcome::{AttachmentCode, Outcome, State};
+use crate::id::CodeWord;
 use crate::queue::Message;
 
 /// An examination that lasts longer is announced to the portal.
@@ -128,9 +129,16 @@ impl Bridge {
     /// Makes a decision true: audit first, then report, delivery, and the code for the portal.
     async fn carry_out(&self, received: &Received, decision: Decision) -> Result<(), Waits> {
         let id = received.header.submission;
-        let verdicts = decision.reports.iter().map(|report| report.verdict.as_str().to_owned()).collect();
-        let event = Event::Decided { state: decision.state.as_str().to_owned(), verdicts };
-        let position = self.audit.append(Some(id), event).await.map_err(Waits::ours)?;
+        let verdicts: Vec<CodeWord> =
+            decision.reports.iter().map(|report| CodeWord::constant(report.verdict.as_str())).collect();
+        let event = match decision.state {
+            State::RelayedInPart => Event::RelayedInPart,
+            State::Quarantined => Event::Quarantined,
+            State::Rejected => Event::Rejected,
+            _ => Event::Relayed,
+        };
+        let record = Record::of(event).about(id).with("verdicts", verdicts);
+        let position = self.audit.append(record).await.map_err(Waits::ours)?;
         if decision.state != State::Relayed {
             self.quarantine(received, &decision).await?;
         }
@@ -163,7 +171,8 @@ impl Bridge {
     async fn set_aside(&self, id: SubmissionId, unusable: Unusable) -> Result<Ended, Waits> {
         let Unusable { code, outcome, cause } = unusable;
         tracing::error!(%id, code, cause, "a message was set aside; `sluse queue ls` lists it");
-        self.audit.append(Some(id), Event::SetAside { code: code.to_owned() }).await.map_err(Waits::ours)?;
+        let record = Record::of(Event::DeadLettered).about(id).with("reason", CodeWord::constant(code));
+        self.audit.append(record).await.map_err(Waits::ours)?;
         if let Some(state) = outcome {
             self.announce(id, state, Vec::new()).await?;
         }

@@ -2,7 +2,7 @@
 //!
 //! Invariant: infected bytes are not kept; of them there are digests and a report.
 
-use sluse_envelope::{Attachment, BlobContext, BlobRef, BlobSealer, Direction};
+use sluse_envelope::{Attachment, BlobPlace, BlobRef, BlobSealer, Direction};
 use sluse_sanitize::report::plain;
 
 use crate::bridge::Bridge;
@@ -60,8 +60,8 @@ impl Bridge {
             Err(FetchError::Tampered(_)) => return Ok(None),
             Err(cause) => return Err(Waits::dmz(cause)),
         };
-        let context = BlobContext { submission, index, direction: Direction::Quarantine };
-        let mut sealer = BlobSealer::new(&context).map_err(Waits::ours)?;
+        let place = BlobPlace { submission, index, direction: Direction::Quarantine };
+        let mut sealer = BlobSealer::new(&place).map_err(Waits::ours)?;
         let mut writer = self.secure_blobs.create().await.map_err(Waits::secure)?;
         let mut sealed = Vec::new();
         loop {
@@ -76,8 +76,8 @@ impl Bridge {
         }
         let done = sealer.finish(&mut sealed).map_err(Waits::ours)?;
         writer.write(&sealed).await.map_err(Waits::secure)?;
-        let blob = BlobRef::random().map_err(Waits::ours)?;
+        let blob = BlobRef::generate().map_err(Waits::ours)?;
         writer.finish(&blob).await.map_err(Waits::secure)?;
-        Ok(Some(Kept { blob, key: done.key, size: done.size, sha256: hex::encode(done.sha256) }))
+        Ok(Some(Kept { blob, key: done.key, size: done.size, sha256: done.sha256.to_string() }))
     }
 }

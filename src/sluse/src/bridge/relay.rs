@@ -3,7 +3,8 @@
 //! Invariants: [`Bridge::relay`] takes a [`Clearance`], which the examination alone leads to; fresh keys are used, none of the DMZ's; the
 //! message is queued only when every blob it names is durable.
 
-use sluse_envelope::{BlobContext, BlobRef, BlobSealer, Direction};
+use sluse_envelope::jws::{self, Purpose};
+use sluse_envelope::{BlobPlace, BlobRef, BlobSealer, Direction};
 use sluse_sanitize::Report;
 
 use crate::audit::Position;
@@ -14,7 +15,6 @@ use crate::bridge::receive::Received;
 use crate::clean_name::CleanNames;
 use crate::clock;
 use crate::contract::Contract;
-use crate::jws::{self, Purpose};
 use crate::model::delivery::{Attachment, AuditPosition, Delivery, File, Manifest, SealedFile};
 use crate::queue::Message;
 use crate::untrusted::Untrusted;
@@ -55,9 +55,9 @@ impl Bridge {
     }
 
     async fn seal_file(&self, received: &Received, index: u32, bytes: &[u8]) -> Result<SealedFile, Waits> {
-        let context =
-            BlobContext { submission: received.header.submission, index, direction: Direction::Secure };
-        let mut sealer = BlobSealer::new(&context).map_err(Waits::ours)?;
+        let place =
+            BlobPlace { submission: received.header.submission, index, direction: Direction::Secure };
+        let mut sealer = BlobSealer::new(&place).map_err(Waits::ours)?;
         let mut writer = self.secure_blobs.create().await.map_err(Waits::secure)?;
         let mut sealed = Vec::new();
         for chunk in bytes.chunks(CHUNK_BYTES) {
@@ -67,7 +67,7 @@ impl Bridge {
         }
         let done = sealer.finish(&mut sealed).map_err(Waits::ours)?;
         writer.write(&sealed).await.map_err(Waits::secure)?;
-        let blob = BlobRef::random().map_err(Waits::ours)?;
+        let blob = BlobRef::generate().map_err(Waits::ours)?;
         writer.finish(&blob).await.map_err(Waits::secure)?;
         Ok(SealedFile { index, blob, key: done.key })
     }
@@ -103,7 +103,7 @@ fn manifest(
     }
     let manifest = Manifest {
         id: received.header.submission,
-        destination: contract.destination.clone(),
+        destination: contract.destination.to_string(),
         form: contract.form.clone(),
         version: contract.version,
         fields: serde_json::from_slice(clearance.fields().json()).map_err(Waits::ours)?,
@@ -111,7 +111,7 @@ fn manifest(
         sealed_by: received.header.sealer.to_string(),
         sealed_at: clock::rfc3339(clock::from_millis(received.header.created.0)),
         examined_at: clock::rfc3339(clock::now()),
-        audit: AuditPosition { seq: audit.seq, hash: audit.hash },
+        audit: AuditPosition { seq: audit.seq, hash: hex::encode(audit.hash) },
         in_part: attachments.iter().any(|attachment| attachment.file.is_none()),
         attachments,
     };

@@ -107,12 +107,7 @@ enum Command {
 #[must_use]
 pub fn main() -> ExitCode {
     let arguments = Arguments::parse();
-    let ended = match arguments.command {
-        Command::Init { zone, dir, import } => init::run(zone, &dir, &import),
-        Command::Sanitize(arguments) => sanitize::run(&arguments),
-        Command::Inspect(arguments) => inspect::run(&arguments),
-        command => with_runtime(command),
-    };
+    let ended = with_runtime(arguments.command);
     match ended {
         Ok(Done::Fully) => ExitCode::SUCCESS,
         Ok(Done::WithFindings) => ExitCode::from(3),
@@ -139,7 +134,9 @@ fn with_runtime(command: Command) -> Result<Done, CommandError> {
             Command::Quarantine(command) => quarantine::run(command).await,
             Command::Audit(command) => audit::run(&command),
             Command::Status { config, json } => status::run(&config, json).await,
-            Command::Init { .. } | Command::Sanitize(_) | Command::Inspect(_) => Ok(Done::Fully),
+            Command::Sanitize(arguments) => sanitize::run(arguments).await,
+            Command::Inspect(arguments) => inspect::run(arguments).await,
+            Command::Init { zone, dir, import } => init::run(zone, &dir, &import),
         }
     })
 }

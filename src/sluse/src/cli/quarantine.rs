@@ -60,8 +60,8 @@ async fn list(config: &std::path::Path, json: bool) -> Result<Done, CommandError
     let settings = Settings::load(config)?;
     let ledger = stores::report_ledger(&settings.ledger)?;
     let mut lines = Vec::new();
-    for kept in ledger.list(LISTED, 0).await? {
-        let Some(sealed) = ledger.get(kept.id).await? else { continue };
+    for kept in ledger.list(None, None, LISTED).await? {
+        let Some((_, sealed)) = ledger.find(kept.id).await? else { continue };
         let report = open_report(&settings, &sealed)?;
         let findings = report
             .attachments
@@ -101,7 +101,7 @@ async fn list(config: &std::path::Path, json: bool) -> Result<Done, CommandError
 async fn show(config: &std::path::Path, json: bool, id: SubmissionId) -> Result<Done, CommandError> {
     let settings = Settings::load(config)?;
     let ledger = stores::report_ledger(&settings.ledger)?;
-    let sealed = ledger.get(id).await?.ok_or_else(|| format!("no report of {id}; `sluse quarantine ls` lists them"))?;
+    let (_, sealed) = ledger.find(id).await?.ok_or_else(|| format!("no report of {id}; `sluse quarantine ls` lists them"))?;
     let report = open_report(&settings, &sealed)?;
     if json {
         // Keys to withheld originals stay where they are.

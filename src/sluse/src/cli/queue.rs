@@ -8,7 +8,6 @@ use sluse_envelope::SubmissionId;
 
 use crate::cli::{CommandError, Done, output};
 use crate::config::AnySettings;
-use crate::queue::Queue as _;
 use crate::stores;
 
 /// Messages listed per queue.
@@ -56,9 +55,9 @@ pub(crate) async fn run(command: Command) -> Result<Done, CommandError> {
             let known = AnySettings::load(&config)?.queues();
             let (database, name) = known
                 .into_iter()
-                .find(|(_, name)| *name == queue)
+                .find(|(_, name)| name.as_str() == queue)
                 .ok_or_else(|| format!("{} names no queue {queue:?}", config.display()))?;
-            let queue = stores::queue(&stores::queues(&database)?, &name)?;
+            let queue = stores::queue(&stores::queues(&database)?, &name);
             if queue.redrive(id).await? {
                 println!("{id} waits in {name} again");
                 Ok(Done::Fully)
@@ -73,10 +72,10 @@ async fn list(config: &std::path::Path, json: bool) -> Result<Done, CommandError
     let age = |since: SystemTime| since.elapsed().unwrap_or_default().as_secs();
     let mut lines = Vec::new();
     for (database, name) in AnySettings::load(config)?.queues() {
-        let queue = stores::queue(&stores::queues(&database)?, &name)?;
+        let queue = stores::queue(&stores::queues(&database)?, &name);
         for message in queue.list(LISTED).await? {
             lines.push(Line {
-                queue: name.clone(),
+                queue: name.to_string(),
                 id: message.id,
                 place: format!("{:?}", message.place).to_lowercase(),
                 attempt: message.attempt,
@@ -86,7 +85,7 @@ async fn list(config: &std::path::Path, json: bool) -> Result<Done, CommandError
         }
         for letter in queue.dead_letters(LISTED).await? {
             lines.push(Line {
-                queue: name.clone(),
+                queue: name.to_string(),
                 id: letter.id,
                 place: format!("dead: {}", letter.reason),
                 attempt: letter.attempt,

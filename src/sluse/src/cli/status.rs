@@ -6,7 +6,6 @@ use serde::Serialize;
 
 use crate::cli::{CommandError, Done, output};
 use crate::config::AnySettings;
-use crate::queue::Queue as _;
 use crate::stores;
 
 #[derive(Serialize)]
@@ -30,9 +29,9 @@ pub(crate) async fn run(config: &Path, json: bool) -> Result<Done, CommandError>
     let settings = AnySettings::load(config)?;
     let mut status = Status { queues: Vec::new(), submissions: Vec::new() };
     for (database, queue) in settings.queues() {
-        let depth = stores::queue(&stores::queues(&database)?, &queue)?.depth().await?;
+        let depth = stores::queue(&stores::queues(&database)?, &queue).depth().await?;
         status.queues.push(QueueStatus {
-            queue,
+            queue: queue.to_string(),
             ready: depth.ready,
             leased: depth.leased,
             delayed: depth.delayed,

@@ -1,15 +1,16 @@
 //! `bridge.toml`: what examines, between the zones.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use sluse_envelope::{KeyRing, PublicKey, SigningKey, Suite, VerifyingKey};
+use sluse_envelope::{PrivateKeyRing, PublicKey, SigningKey, Suite, VerifyingKeyRing};
 
 use crate::config::{ConfigError, Source, address, keys};
 use crate::contract::Contracts;
 use crate::policy::{Policy, yara_rules};
-use crate::scan::ClamdAddress;
+use crate::scan::{AddressError, ClamdAddress};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -74,15 +75,6 @@ fn outcomes() -> bool {
     true
 }
 
-/// Which virus scanner looks at every file.
-#[derive(Debug, Clone)]
-pub enum Scanner {
-    /// clamd at this address.
-    Clamd(ClamdAddress),
-    /// None: only YARA looks. `clamd = "none"` is accepted by `sluse demo` alone.
-    YaraOnly,
-}
-
 /// Checked settings of a bridge.
 #[derive(Debug)]
 pub struct Settings {
@@ -103,19 +95,19 @@ pub struct Settings {
     /// Audit log.
     pub audit: PathBuf,
     /// Signs what is relayed, outcomes and reports.
-    pub signing_key: SigningKey,
+    pub signing_key: Arc<SigningKey>,
     /// Opens submissions.
-    pub private_keys: KeyRing,
+    pub private_keys: PrivateKeyRing,
     /// Intakes (and portals that seal) whose submissions are opened.
-    pub intake_keys: Vec<VerifyingKey>,
+    pub intake_keys: VerifyingKeyRing,
     /// Deliveries are sealed to it.
     pub outlet_key: PublicKey,
     /// Reports and quarantined originals are sealed to it.
     pub quarantine_key: PublicKey,
     /// HPKE suites that are opened.
     pub accepted_suites: Vec<Suite>,
-    /// The virus scanner.
-    pub scanner: Scanner,
+    /// Where clamd is. A configuration always names it; only `sluse demo` may do without.
+    pub clamd: Option<ClamdAddress>,
     /// Largest content that is sent to clamd, in bytes; not over its `StreamMaxLength` and `MaxFileSize`.
     pub clamd_max_stream_bytes: u64,
     /// Longest wait for one answer of clamd.
@@ -140,30 +132,12 @@ impl Settings {
     /// # Errors
     /// The first thing that does not fit, with file and key.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
-        let settings = Self::load_for_demo(path)?;
-        match settings.scanner {
-            Scanner::Clamd(_) => Ok(settings),
-            Scanner::YaraOnly => Err(ConfigError::Value {
-                path: path.to_owned(),
-                key: "clamd",
-                problem: "\"none\" is for the demo alone: name clamd's socket, as in \"unix:/run/clamav/clamd.ctl\"".to_owned(),
-            }),
-        }
-    }
-
-    /// As [`Settings::load`], but without insisting on clamd.
-    pub(crate) fn load_for_demo(path: &Path) -> Result<Self, ConfigError> {
         let (source, file): (Source, File) = Source::read(path)?;
         let rules = source.resolve(&file.rules_dir);
         if file.accepted_suites.is_empty() {
             return Err(source.wrong("accepted_suites", "is empty: nothing could ever be opened"));
         }
-        let scanner = match file.clamd.as_str() {
-            "none" => Scanner::YaraOnly,
-            address => Scanner::Clamd(
-                address.parse::<ClamdAddress>().map_err(|cause| source.wrong("clamd", cause.to_string()))?,
-            ),
-        };
+        let clamd = file.clamd.parse().map_err(|cause: AddressError| source.wrong("clamd", cause.to_string()))?;
         let workers = source.within("workers", file.workers, 1..=1024)?;
         Ok(Self {
             contracts: Contracts::load(&rules.join("contracts"))?,
@@ -180,7 +154,7 @@ impl Settings {
             outlet_key: keys::public(&source, &file.outlet_public_key_file)?,
             quarantine_key: keys::public(&source, &file.quarantine_public_key_file)?,
             accepted_suites: file.accepted_suites,
-            scanner,
+            clamd: Some(clamd),
             clamd_max_stream_bytes: file.clamd_max_stream_bytes,
             clamd_timeout: Duration::from_secs(source.within(
                 "clamd_timeout_seconds",

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use sluse_envelope::{KeyRing, VerifyingKey};
+use sluse_envelope::{PrivateKeyRing, VerifyingKeyRing};
 
 use crate::config::{ConfigError, Source, address, keys};
 
@@ -24,9 +24,9 @@ pub struct Settings {
     /// Sealed reports.
     pub ledger: PathBuf,
     /// Opens reports and quarantined originals.
-    pub private_keys: KeyRing,
+    pub private_keys: PrivateKeyRing,
     /// Bridges whose reports are believed.
-    pub bridge_keys: Vec<VerifyingKey>,
+    pub bridge_keys: VerifyingKeyRing,
 }
 
 impl Settings {

@@ -2,13 +2,15 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use sluse_envelope::{PublicKey, SigningKey, VerifyingKey};
+use sluse_envelope::{PublicKey, SigningKey, VerifyingKeyRing};
 
 use crate::config::{ConfigError, Source, address, keys};
 use crate::contract::Contracts;
+use crate::id::CodeWord;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -53,7 +55,7 @@ fn remember_days() -> u64 {
 #[serde(deny_unknown_fields)]
 pub struct Portal {
     /// Its name in ledger, log and audit.
-    pub name: String,
+    pub name: CodeWord,
     /// SHA-256 (hex) of its bearer token; the token itself is not kept here.
     pub token_sha256: String,
     /// Forms that it may submit.
@@ -78,11 +80,11 @@ pub struct Settings {
     /// Audit log.
     pub audit: PathBuf,
     /// Signs receipts and sealed messages.
-    pub signing_key: SigningKey,
+    pub signing_key: Arc<SigningKey>,
     /// Submissions are sealed to it.
     pub bridge_key: PublicKey,
     /// Bridges whose outcomes are believed.
-    pub outcome_keys: Vec<VerifyingKey>,
+    pub outcome_keys: VerifyingKeyRing,
     /// Free space that blobs must leave on the disk, in bytes.
     pub min_free_bytes: u64,
     /// Submissions taken at once; more are answered 503.
@@ -145,11 +147,11 @@ fn check_portals(source: &Source, portals: &[Portal], contracts: &Contracts) -> 
     for portal in portals {
         let digest = hex::decode(&portal.token_sha256).unwrap_or_default();
         if digest.len() != 32 {
-            let problem = format!("of portal {:?} is not 64 hexadecimal digits", portal.name);
+            let problem = format!("of portal {} is not 64 hexadecimal digits", portal.name);
             return Err(source.wrong("portals.token_sha256", problem));
         }
         if let Some(unknown) = portal.forms.iter().find(|form| !contracts.knows(form)) {
-            let problem = format!("portal {:?}: no contract defines the form {unknown:?}", portal.name);
+            let problem = format!("portal {}: no contract defines the form {unknown:?}", portal.name);
             return Err(source.wrong("portals.forms", problem));
         }
     }

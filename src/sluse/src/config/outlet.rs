@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::Deserialize;
-use sluse_envelope::{KeyRing, VerifyingKey};
+use sluse_envelope::{PrivateKeyRing, SigningKey, VerifyingKeyRing};
 
 use crate::config::{ConfigError, Source, address, keys};
 use crate::contract::is_plain_name;
+use crate::id::CodeWord;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,7 +24,7 @@ struct File {
     bridge_verify_key_files: Vec<PathBuf>,
     #[serde(default = "remember_days")]
     remember_days: u64,
-    destinations: BTreeMap<String, DestinationFile>,
+    destinations: BTreeMap<CodeWord, DestinationFile>,
 }
 
 fn remember_days() -> u64 {
@@ -39,7 +41,7 @@ struct DestinationFile {
 #[derive(Debug, Clone)]
 pub struct Destination {
     /// Name, as contracts say it.
-    pub name: String,
+    pub name: CodeWord,
     /// A folder for each submission appears here, whole, by one rename.
     pub folder: PathBuf,
 }
@@ -56,11 +58,11 @@ pub struct Settings {
     /// Audit log.
     pub audit: PathBuf,
     /// Signs the audit log.
-    pub signing_key: sluse_envelope::SigningKey,
+    pub signing_key: Arc<SigningKey>,
     /// Opens deliveries.
-    pub private_keys: KeyRing,
+    pub private_keys: PrivateKeyRing,
     /// Bridges whose deliveries are believed.
-    pub bridge_keys: Vec<VerifyingKey>,
+    pub bridge_keys: VerifyingKeyRing,
     /// How long delivered ids are remembered; longer than the bridge's `max_age_days`.
     pub remember: Duration,
     /// Case systems.
@@ -77,8 +79,8 @@ impl Settings {
         if file.destinations.is_empty() {
             return Err(source.wrong("destinations", "is empty: add a [destinations.NAME] section"));
         }
-        if let Some(name) = file.destinations.keys().find(|name| !is_plain_name(name)) {
-            let problem = format!("{name:?} is not 1 to 64 lower-case letters, digits and hyphens");
+        if let Some(name) = file.destinations.keys().find(|name| !is_plain_name(name.as_str())) {
+            let problem = format!("{name:?} is not 1 to 48 lower-case letters, digits and hyphens");
             return Err(source.wrong("destinations", problem));
         }
         let remember_days = source.within("remember_days", file.remember_days, 1..=3650)?;

@@ -8,12 +8,12 @@ use std::time::Duration;
 use sluse_envelope::{Direction, SealedMessage, Suite};
 use tokio_util::sync::CancellationToken;
 
-use crate::bridge::REPORTS;
 use crate::config::console::Settings;
-use crate::ledger::ReportLedger;
+use crate::id::CodeWord;
+use crate::ledger::reports::Reports;
 use crate::model::quarantine::QuarantineReport;
 use crate::queue::{Leased, Queue};
-use crate::stores;
+use crate::stores::{self, REPORTS};
 
 const BATCH: usize = 32;
 const LEASE_WAIT: Duration = Duration::from_secs(5);
@@ -23,7 +23,7 @@ const RETRY: Duration = Duration::from_secs(2);
 pub struct Console {
     settings: Settings,
     reports: Arc<dyn Queue>,
-    ledger: ReportLedger,
+    ledger: Reports,
 }
 
 /// Why a report cannot be shown.
@@ -47,10 +47,10 @@ impl Console {
     ///
     /// # Errors
     /// When a store cannot be opened.
-    pub async fn open(settings: Settings) -> Result<Arc<Self>, stores::StartError> {
+    pub fn open(settings: Settings) -> Result<Arc<Self>, stores::StartError> {
         let database = stores::queues(&settings.queue)?;
         Ok(Arc::new(Self {
-            reports: stores::queue(&database, REPORTS)?,
+            reports: stores::queue(&database, &CodeWord::constant(REPORTS)),
             ledger: stores::report_ledger(&settings.ledger)?,
             settings,
         }))
@@ -96,7 +96,7 @@ impl Console {
             }
         } else {
             tracing::error!(%id, "a report that no listed bridge signed was set aside");
-            self.reports.dead_letter(leased.receipt, &stores::code_word("not_signed_by_a_listed_bridge")).await
+            self.reports.dead_letter(leased.receipt, &CodeWord::constant("not_signed_by_a_listed_bridge")).await
         };
         if let Err(cause) = settled {
             tracing::warn!(%id, %cause, "a report will be read again");

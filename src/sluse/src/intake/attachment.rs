@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use multer::Field;
-use sluse_envelope::{Attachment, BlobRef, BlobSealer, Direction, SubmissionId};
+use sluse_envelope::{Attachment, BlobPlace, BlobRef, BlobSealer, Direction, SubmissionId};
 
 use crate::blobs::{BlobError, BlobWriter, Blobs};
 use crate::contract::AttachmentRules;
@@ -110,14 +110,15 @@ struct Sink {
     sealer: BlobSealer,
     sealed: Vec<u8>,
     blob: BlobRef,
-    writer: Box<dyn BlobWriter>,
+    writer: BlobWriter,
 }
 
 impl Sink {
     async fn create(blobs: &Arc<dyn Blobs>, id: SubmissionId, index: u32) -> Result<Self, Problem> {
-        let sealer = BlobSealer::new(id, index, Direction::Dmz).map_err(|cause| ours("seal", &cause))?;
+        let sealer = BlobSealer::new(&BlobPlace { submission: id, index, direction: Direction::Dmz }).map_err(|cause| ours("seal", &cause))?;
         let writer = blobs.create().await.map_err(|cause| storage("create a blob", &cause))?;
-        Ok(Self { sealer, sealed: Vec::new(), blob: BlobRef::random(), writer })
+        let blob = BlobRef::generate().map_err(|cause| ours("seal", &cause))?;
+        Ok(Self { sealer, sealed: Vec::new(), blob, writer })
     }
 
     async fn push(&mut self, chunk: &Bytes) -> Result<(), Problem> {
@@ -141,7 +142,7 @@ impl Sink {
             name,
             media_type,
             size: done.size,
-            sha256: hex::encode(done.sha256),
+            sha256: done.sha256,
             blob: self.blob,
             key: done.key,
         })
@@ -150,7 +151,7 @@ impl Sink {
 
 fn storage(act: &'static str, cause: &BlobError) -> Problem {
     match cause {
-        BlobError::Full { .. } => {
+        BlobError::Full => {
             tracing::error!(act, %cause, "no room for an attachment");
             Problem::StorageFull
         }

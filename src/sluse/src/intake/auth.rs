@@ -3,6 +3,7 @@
 use axum::http::{HeaderMap, header};
 
 use crate::config::intake::Portal;
+use crate::id::CodeWord;
 use crate::intake::problem::Problem;
 
 /// Proof that a request carries a portal's token.
@@ -13,7 +14,7 @@ pub(super) struct Caller<'a>(&'a Portal);
 
 impl<'a> Caller<'a> {
     /// The portal's name.
-    pub(super) fn name(self) -> &'a str {
+    pub(super) fn name(self) -> &'a CodeWord {
         &self.0.name
     }
 
@@ -50,7 +51,7 @@ mod tests {
 
     fn portals() -> Vec<Portal> {
         vec![Portal {
-            name: "borger".to_owned(),
+            name: CodeWord::constant("borger"),
             token_sha256: sluse_sanitize::report::sha256_hex(b"right"),
             forms: vec!["parking".to_owned()],
         }]
@@ -65,7 +66,7 @@ mod tests {
         let portals = portals();
         let headers = with("bearer right");
         let caller = authenticate(&portals, &headers).unwrap();
-        assert_eq!(caller.name(), "borger");
+        assert_eq!(caller.name().as_str(), "borger");
         assert!(caller.may_submit("parking") && !caller.may_submit("building"));
     }
 

@@ -21,12 +21,14 @@ use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
-use crate::audit::{Audit, Event};
+use crate::audit::{AuditLog, Event, Record, Role};
 use crate::blobs::Blobs;
 use crate::config::intake::Settings;
+use crate::id::CodeWord;
 use crate::ledger::intake::IntakeLedger;
 use crate::queue::Queue;
 use crate::schema::Schema;
+use crate::stores::{OUTCOMES, SUBMISSIONS};
 use crate::{http, stores};
 
 mod attachment;
@@ -37,11 +39,6 @@ mod problem;
 mod receipt;
 mod status;
 mod submit;
-
-/// Names of the queues between intake and bridge.
-pub(crate) const SUBMISSIONS: &str = "submissions";
-/// The bridge's outcome codes.
-pub(crate) const OUTCOMES: &str = "outcomes";
 
 /// Time between two runs of forgetting and orphan collection.
 const HOUSEKEEPING: Duration = Duration::from_secs(3600);
@@ -54,7 +51,7 @@ pub struct Intake {
     outcomes: Arc<dyn Queue>,
     blobs: Arc<dyn Blobs>,
     ledger: IntakeLedger,
-    audit: Audit,
+    audit: AuditLog,
     uploads: Semaphore,
     claims: Claims,
 }
@@ -64,20 +61,21 @@ impl Intake {
     ///
     /// # Errors
     /// When a store cannot be opened.
-    pub async fn open(settings: Settings) -> Result<Arc<Self>, stores::StartError> {
+    pub fn open(settings: Settings) -> Result<Arc<Self>, stores::StartError> {
         let mut schemas = HashMap::new();
         for contract in settings.contracts.iter() {
-            let schema = Schema::compile(&contract.schema)
+            let schema = Schema::parse(&contract.schema)
                 .map_err(|cause| stores::StartError::Schema { form: contract.form.clone(), cause })?;
             schemas.insert((contract.form.clone(), contract.version), schema);
         }
+        let queues = stores::queues(&settings.queue)?;
         Ok(Arc::new(Self {
             schemas,
-            queue: stores::queue(&settings.queue, SUBMISSIONS).await?,
-            outcomes: stores::queue(&settings.queue, OUTCOMES).await?,
-            blobs: stores::blobs(&settings.blobs, settings.min_free_bytes).await?,
-            ledger: IntakeLedger::open(&settings.ledger).await?,
-            audit: stores::audit(&settings.audit, "intake", &settings.signing_key).await?,
+            queue: stores::queue(&queues, &CodeWord::constant(SUBMISSIONS)),
+            outcomes: stores::queue(&queues, &CodeWord::constant(OUTCOMES)),
+            blobs: stores::blobs(&settings.blobs, settings.min_free_bytes)?,
+            ledger: stores::intake_ledger(&settings.ledger)?,
+            audit: stores::audit(&settings.audit, Role::Intake, &settings.signing_key)?,
             uploads: Semaphore::new(settings.max_uploads),
             claims: Claims::default(),
             settings,
@@ -108,7 +106,7 @@ impl Intake {
             outcomes::follow(&self, &shutdown),
             self.keep_house(&shutdown),
         );
-        self.audit.close().await;
+        stores::close_audit(&self.audit).await;
         Ok(())
     }
 
@@ -116,10 +114,9 @@ impl Intake {
     async fn audit_received(
         &self,
         id: sluse_envelope::SubmissionId,
-        portal: &str,
+        portal: CodeWord,
     ) -> Result<(), problem::Problem> {
-        let event = Event::Received { portal: portal.to_owned() };
-        match self.audit.append(Some(id), event).await {
+        match self.audit.append(Record::of(Event::Received).about(id).with("portal", portal)).await {
             Ok(_) => Ok(()),
             Err(cause) => Err(problem::ours("audit", &cause)),
         }
@@ -129,7 +126,7 @@ impl Intake {
     async fn keep_house(&self, shutdown: &CancellationToken) {
         loop {
             let oldest = crate::clock::now() - self.settings.remember;
-            if let Err(cause) = self.ledger.forget_before(oldest).await {
+            if let Err(cause) = self.ledger.forget_before(oldest, u32::MAX).await {
                 tracing::warn!(%cause, "old submissions could not be forgotten");
             }
             stores::collect_orphans(self.blobs.as_ref(), self.settings.remember).await;

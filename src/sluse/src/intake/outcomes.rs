@@ -2,10 +2,13 @@
 
 use std::time::Duration;
 
+use sluse_envelope::jws::{self, Purpose};
 use tokio_util::sync::CancellationToken;
 
+use crate::id::CodeWord;
 use crate::intake::Intake;
-use crate::jws::{self, Purpose};
+use crate::ledger::LedgerError;
+use crate::ledger::intake::Recorded;
 use crate::model::outcome::{Outcome, State};
 use crate::queue::Leased;
 
@@ -38,10 +41,11 @@ async fn note(intake: &Intake, leased: Leased) {
     let settled = match parse(intake, &leased.message.body) {
         None => {
             tracing::error!("an outcome that no listed bridge signed was set aside");
-            intake.outcomes.dead_letter(leased.receipt, "not_signed_by_a_listed_bridge").await
+            let reason = CodeWord::constant("not_signed_by_a_listed_bridge");
+            intake.outcomes.dead_letter(leased.receipt, &reason).await
         }
-        Some(outcome) => match intake.ledger.outcome(outcome.id, outcome.state, outcome.attachments).await {
-            Ok(()) => intake.outcomes.ack(leased.receipt).await,
+        Some(outcome) => match record(intake, &outcome).await {
+            Ok(_) => intake.outcomes.ack(leased.receipt).await,
             Err(cause) => {
                 tracing::error!(%cause, id = %outcome.id, "an outcome could not be noted; trying again");
                 intake.outcomes.nack(leased.receipt, RETRY).await
@@ -53,9 +57,14 @@ async fn note(intake: &Intake, leased: Leased) {
     }
 }
 
+async fn record(intake: &Intake, outcome: &Outcome) -> Result<Recorded, LedgerError> {
+    let codes: Vec<CodeWord> = outcome.attachments.iter().map(|code| code.word()).collect();
+    intake.ledger.outcome(outcome.id, outcome.state, &codes).await
+}
+
 fn parse(intake: &Intake, body: &[u8]) -> Option<Outcome> {
     let jws = std::str::from_utf8(body).ok()?;
     let payload = jws::verify(&intake.settings.outcome_keys, Purpose::Outcome, jws).ok()?;
     let outcome: Outcome = serde_json::from_slice(&payload).ok()?;
-    (outcome.state != State::Received).then_some(outcome)
+    (outcome.state > State::Received).then_some(outcome)
 }

@@ -162,7 +162,7 @@ pub(super) fn ours(act: &'static str, cause: &dyn std::fmt::Display) -> Problem 
 /// A queue that failed: full disk, or anything else.
 pub(super) fn queue(act: &'static str, cause: &QueueError) -> Problem {
     match cause {
-        QueueError::Full { .. } => {
+        QueueError::Full => {
             tracing::error!(act, %cause, "no room for a submission");
             Problem::StorageFull
         }

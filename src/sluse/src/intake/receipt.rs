@@ -7,10 +7,10 @@
 use axum::http::HeaderMap;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use serde::Serialize;
-use sluse_envelope::{Attachment, SigningKey, SubmissionId};
+use sluse_envelope::jws::{self, Purpose};
+use sluse_envelope::{Attachment, Sha256, SigningKey, SubmissionId};
 
 use crate::intake::problem::Problem;
-use crate::jws::{self, Purpose};
 
 /// Longest `Idempotency-Key` that is taken, in bytes.
 const MAX_KEY_BYTES: usize = 255;
@@ -22,13 +22,13 @@ struct Receipt<'a> {
     form: &'a str,
     version: u32,
     fields_sha256: String,
-    attachments: Vec<ReceiptAttachment<'a>>,
+    attachments: Vec<ReceiptAttachment>,
 }
 
 #[derive(Serialize)]
-struct ReceiptAttachment<'a> {
+struct ReceiptAttachment {
     size: u64,
-    sha256: &'a str,
+    sha256: Sha256,
 }
 
 /// What a receipt is about.
@@ -52,7 +52,7 @@ pub(super) fn sign(key: &SigningKey, accepted: &Accepted<'_>) -> String {
         attachments: accepted
             .attachments
             .iter()
-            .map(|a| ReceiptAttachment { size: a.size, sha256: &a.sha256 })
+            .map(|a| ReceiptAttachment { size: a.size, sha256: a.sha256 })
             .collect(),
     };
     jws::sign(key, Purpose::Receipt, &serde_json::to_vec(&receipt).unwrap_or_default())
@@ -116,11 +116,11 @@ mod tests {
     #[test]
     fn a_receipt_opens_only_with_its_key_and_id() {
         let key = IdempotencyKey("k1".to_owned());
-        let id = SubmissionId::random();
+        let id = crate::id::tests::new_id();
         let concealed = key.conceal(id, "receipt").unwrap();
         assert_eq!(key.reveal(id, &concealed).as_deref(), Some("receipt"));
         assert_eq!(IdempotencyKey("k2".to_owned()).reveal(id, &concealed), None);
-        assert_eq!(key.reveal(SubmissionId::random(), &concealed), None);
+        assert_eq!(key.reveal(crate::id::tests::new_id(), &concealed), None);
         assert!(!concealed.windows(7).any(|w| w == b"receipt"));
     }
 }

@@ -17,7 +17,7 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use sluse_envelope::{Direction, Manifest, MessageContext, SubmissionId};
+use sluse_envelope::{Direction, Manifest, Sealing, SubmissionId, UnixMillis};
 
 use crate::clock;
 use crate::contract::Contract;
@@ -27,6 +27,7 @@ use crate::intake::multipart::Parts;
 use crate::intake::problem::{self, Problem, ours};
 use crate::intake::receipt::{self, Accepted, IdempotencyKey};
 use crate::intake::Intake;
+use crate::id::CodeWord;
 use crate::ledger::intake::Begun;
 use crate::queue::{Message, Put, QueueError};
 
@@ -62,9 +63,10 @@ pub(super) async fn submit(State(intake): State<Arc<Intake>>, request: Request) 
     let _claim = key.as_ref().map(|key| intake.claims.claim(key.digest()).ok_or(Problem::InProgress)).transpose()?;
 
     let digest = key.as_ref().map(IdempotencyKey::digest);
-    let begun = intake.ledger.begin(caller.name(), digest, SubmissionId::random()).await;
+    let fresh = SubmissionId::new(UnixMillis::now()).map_err(|cause| ours("begin", &cause))?;
+    let begun = intake.ledger.begin(caller.name(), digest, fresh).await;
     let id = match begun.map_err(|cause| ours("begin", &cause))? {
-        Begun::New(id) | Begun::Pending(id) => id,
+        Begun::New(id) | Begun::Pending { id, .. } => id,
         Begun::Done { id, receipt } => {
             let receipt = key.and_then(|key| key.reveal(id, &receipt)).ok_or(Problem::Unavailable)?;
             return Ok(accepted(id, receipt));
@@ -73,7 +75,7 @@ pub(super) async fn submit(State(intake): State<Arc<Intake>>, request: Request) 
     let taken = take(&intake, caller, id, &head.headers, body).await?;
 
     // What is whole is kept also when the portal hangs up now.
-    let keeping = tokio::spawn(keep(Arc::clone(&intake), caller.name().to_owned(), key, id, taken));
+    let keeping = tokio::spawn(keep(Arc::clone(&intake), caller.name().clone(), key, id, taken));
     let receipt = keeping.await.map_err(|cause| ours("keep", &cause))??;
     Ok(accepted(id, receipt))
 }
@@ -166,7 +168,7 @@ fn contract_for<'a>(
 /// Makes a whole submission durable and signs the receipt.
 async fn keep(
     intake: Arc<Intake>,
-    portal: String,
+    portal: CodeWord,
     key: Option<IdempotencyKey>,
     id: SubmissionId,
     taken: Taken,
@@ -181,10 +183,15 @@ async fn keep(
         reply_to: submission.reply_to,
         attachments: attachments.listed().to_vec(),
     };
-    let content = zeroize::Zeroizing::new(serde_json::to_vec(&manifest).map_err(|cause| ours("seal", &cause))?);
-    let context = MessageContext { id, direction: Direction::Dmz, created: clock::millis(now) };
-    let body = sluse_envelope::seal_message(&context, &intake.settings.bridge_key, &intake.settings.signing_key, &content)
-        .map_err(|cause| ours("seal", &cause))?;
+    let content = manifest.to_json().map_err(|cause| ours("seal", &cause))?;
+    let sealing = Sealing {
+        direction: Direction::Dmz,
+        submission: id,
+        created: UnixMillis(clock::millis(now)),
+        recipient: &intake.settings.bridge_key,
+        sealer: &intake.settings.signing_key,
+    };
+    let body = sealing.seal(&content).map_err(|cause| ours("seal", &cause))?;
 
     let received_at = clock::rfc3339(now);
     let receipt = receipt::sign(
@@ -204,7 +211,7 @@ async fn keep(
         Ok(Put::Stored) => attachments.keep(),
         // An earlier try of the same Idempotency-Key is queued: that one counts, with its blobs.
         Ok(Put::AlreadyThere) => drop(attachments),
-        Err(cause @ QueueError::Full { .. }) => return Err(problem::queue("queue", &cause)),
+        Err(cause @ QueueError::Full) => return Err(problem::queue("queue", &cause)),
         Err(cause) => {
             // It may be queued all the same: blobs that no message names are collected later.
             attachments.keep();
@@ -212,7 +219,7 @@ async fn keep(
         }
     }
     intake.ledger.received(id, concealed).await.map_err(|cause| ours("note as received", &cause))?;
-    intake.audit_received(id, &portal).await?;
+    intake.audit_received(id, portal).await?;
     Ok(receipt)
 }
 

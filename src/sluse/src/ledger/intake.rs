@@ -21,7 +21,8 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{LedgerError, bad_column, time_column};
 use crate::id::{BadName, CodeWord, SubmissionId};
-use crate::sqlite::{Database, Schema, now_ms, to_ms};
+use crate::model::outcome::State;
+use crate::sqlite::{id_column, Database, Schema, now_ms, to_ms};
 
 const SCHEMA: Schema = Schema {
     what: "sluse intake ledger",
@@ -42,77 +43,6 @@ const SCHEMA: Schema = Schema {
         CREATE INDEX submission_changed ON submission (state, changed_at);
     "],
 };
-
-/// How far a submission has come, as the DMZ knows it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Serialize, serde::Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Being received; nothing was promised yet.
-    Pending,
-    /// Accepted: it is durable and the portal has, or may have, its receipt.
-    Received,
-    /// The bridge has it in hand.
-    Examining,
-    /// All of it went to the secure zone.
-    Relayed,
-    /// Some of it went to the secure zone; the codes say which.
-    RelayedInPart,
-    /// It lies in the secure zone for staff to decide on.
-    Quarantined,
-    /// It was refused for good.
-    Rejected,
-    /// It was given up for its age.
-    Expired,
-}
-
-impl State {
-    /// Every state, from left to right.
-    pub const ALL: [Self; 8] = [
-        Self::Pending,
-        Self::Received,
-        Self::Examining,
-        Self::Relayed,
-        Self::RelayedInPart,
-        Self::Quarantined,
-        Self::Rejected,
-        Self::Expired,
-    ];
-
-    /// The state's word, as portals see it.
-    #[must_use]
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Pending => "pending",
-            Self::Received => "received",
-            Self::Examining => "examining",
-            Self::Relayed => "relayed",
-            Self::RelayedInPart => "relayed_in_part",
-            Self::Quarantined => "quarantined",
-            Self::Rejected => "rejected",
-            Self::Expired => "expired",
-        }
-    }
-
-    /// Whether nothing comes after it.
-    #[must_use]
-    pub fn is_terminal(self) -> bool {
-        self > Self::Examining
-    }
-}
-
-impl fmt::Display for State {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for State {
-    type Err = BadName;
-
-    fn from_str(text: &str) -> Result<Self, BadName> {
-        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(BadName::of("submission state"))
-    }
-}
 
 /// What [`IntakeLedger::begin`] found.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -326,7 +256,7 @@ impl IntakeLedger {
                         "SELECT id FROM submission WHERE state IN ('received', 'examining') AND changed_at < ?1
                          ORDER BY changed_at LIMIT ?2",
                     )?
-                    .query_map(params![to_ms(before), limit], |row| row.get(0).map(SubmissionId::from_bytes))?
+                    .query_map(params![to_ms(before), limit], |row| id_column(row, 0))?
                     .collect()
             })
             .await?;
@@ -377,7 +307,7 @@ fn known_key(connection: &Connection, portal: &CodeWord, hash: &[u8; 32]) -> rus
     connection
         .prepare_cached("SELECT id, receipt, began_at FROM submission WHERE portal = ?1 AND key_hash = ?2")?
         .query_row(params![portal.as_str(), hash], |row| {
-            let id = SubmissionId::from_bytes(row.get(0)?);
+            let id = id_column(row, 0)?;
             Ok(match row.get(1)? {
                 Some(receipt) => Begun::Done { id, receipt },
                 None => Begun::Pending { id, since: time_column(row, 2)? },
@@ -390,7 +320,7 @@ fn submission_row(row: &Row<'_>) -> rusqlite::Result<Submission> {
     let codes: String = row.get(2)?;
     let received_at: Option<i64> = row.get(5)?;
     Ok(Submission {
-        id: SubmissionId::from_bytes(row.get(0)?),
+        id: id_column(row, 0)?,
         state: state_column(row, 1)?,
         codes: serde_json::from_str(&codes)
             .map_err(|_| bad_column(2, Type::Text, "not a list of code words"))?,
@@ -422,7 +352,7 @@ mod tests {
     }
 
     async fn new(ledger: &IntakeLedger) -> SubmissionId {
-        let id = SubmissionId::new();
+        let id = crate::id::tests::new_id();
         assert_eq!(ledger.begin(&word("portal"), None, id).await.unwrap(), Begun::New(id));
         id
     }
@@ -434,15 +364,15 @@ mod tests {
     #[tokio::test]
     async fn key_gives_the_same_id_and_receipt_again() {
         let (_dir, ledger) = open();
-        let (portal, key, id) = (word("portal"), Some([7; 32]), SubmissionId::new());
+        let (portal, key, id) = (word("portal"), Some([7; 32]), crate::id::tests::new_id());
         assert_eq!(ledger.begin(&portal, key, id).await.unwrap(), Begun::New(id));
-        let again = ledger.begin(&portal, key, SubmissionId::new()).await.unwrap();
+        let again = ledger.begin(&portal, key, crate::id::tests::new_id()).await.unwrap();
         assert!(matches!(again, Begun::Pending { id: known, .. } if known == id));
         assert_eq!(ledger.received(id, b"first".to_vec()).await.unwrap().unwrap(), b"first");
         assert_eq!(ledger.received(id, b"second".to_vec()).await.unwrap().unwrap(), b"first");
-        let again = ledger.begin(&portal, key, SubmissionId::new()).await.unwrap();
+        let again = ledger.begin(&portal, key, crate::id::tests::new_id()).await.unwrap();
         assert_eq!(again, Begun::Done { id, receipt: b"first".to_vec() });
-        let other = SubmissionId::new();
+        let other = crate::id::tests::new_id();
         assert_eq!(ledger.begin(&word("other"), key, other).await.unwrap(), Begun::New(other));
     }
 
@@ -453,7 +383,7 @@ mod tests {
             .map(|_| {
                 let ledger = ledger.clone();
                 tokio::spawn(async move {
-                    ledger.begin(&word("portal"), Some([1; 32]), SubmissionId::new()).await.unwrap()
+                    ledger.begin(&word("portal"), Some([1; 32]), crate::id::tests::new_id()).await.unwrap()
                 })
             })
             .collect();
@@ -468,10 +398,10 @@ mod tests {
     #[tokio::test]
     async fn abandoned_key_is_free_and_received_one_stays() {
         let (_dir, ledger) = open();
-        let (portal, key, first) = (word("portal"), Some([2; 32]), SubmissionId::new());
+        let (portal, key, first) = (word("portal"), Some([2; 32]), crate::id::tests::new_id());
         ledger.begin(&portal, key, first).await.unwrap();
         ledger.abandon(first).await.unwrap();
-        let second = SubmissionId::new();
+        let second = crate::id::tests::new_id();
         assert_eq!(ledger.begin(&portal, key, second).await.unwrap(), Begun::New(second));
         ledger.received(second, vec![1]).await.unwrap();
         ledger.abandon(second).await.unwrap();
@@ -497,7 +427,7 @@ mod tests {
             assert_eq!((found.state, &found.codes[..], found.receipt), (terminal, &codes[..], Some(vec![9])));
         }
         assert_eq!(
-            ledger.outcome(SubmissionId::new(), State::Relayed, &[]).await.unwrap(),
+            ledger.outcome(crate::id::tests::new_id(), State::Relayed, &[]).await.unwrap(),
             Recorded::Unknown
         );
     }

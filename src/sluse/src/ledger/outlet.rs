@@ -10,11 +10,11 @@
 use std::path::Path;
 use std::time::SystemTime;
 
-use rusqlite::{OptionalExtension, params};
+use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{LedgerError, time_column, word_column};
 use crate::id::{CodeWord, SubmissionId};
-use crate::sqlite::{Database, Schema, now_ms, to_ms};
+use crate::sqlite::{id_column, Database, Schema, now_ms, to_ms};
 
 const SCHEMA: Schema = Schema {
     what: "sluse outlet ledger",
@@ -73,6 +73,14 @@ impl OutletLedger {
         self.database.close().await;
     }
 
+    /// What is on record about a submission; [`Staged::New`] is never given.
+    ///
+    /// # Errors
+    /// See [`LedgerError`].
+    pub async fn find(&self, id: SubmissionId) -> Result<Option<Staged>, LedgerError> {
+        Ok(self.database.read(move |connection| known_delivery(connection, id)).await?)
+    }
+
     /// Records that a delivery is about to begin. `manifest` is the manifest's SHA-256. What is on record already stays.
     ///
     /// # Errors
@@ -87,25 +95,7 @@ impl OutletLedger {
         let staged = self
             .database
             .write(move |connection| {
-                let known = connection
-                    .prepare_cached(
-                        "SELECT delivered, destination, manifest, changed_at FROM delivery WHERE id = ?1",
-                    )?
-                    .query_row([id.as_bytes()], |row| {
-                        let delivery = Delivery {
-                            destination: word_column(row, 1)?,
-                            manifest: row.get(2)?,
-                            at: time_column(row, 3)?,
-                        };
-                        let delivered: bool = row.get(0)?;
-                        Ok(if delivered {
-                            Staged::AlreadyDelivered(delivery)
-                        } else {
-                            Staged::AlreadyStaged(delivery)
-                        })
-                    })
-                    .optional()?;
-                if let Some(known) = known {
+                if let Some(known) = known_delivery(connection, id)? {
                     return Ok(known);
                 }
                 connection
@@ -152,7 +142,7 @@ impl OutletLedger {
                     .prepare_cached(
                         "SELECT id FROM delivery WHERE NOT delivered AND changed_at < ?1 ORDER BY changed_at LIMIT ?2",
                     )?
-                    .query_map(params![to_ms(before), limit], |row| row.get(0).map(SubmissionId::from_bytes))?
+                    .query_map(params![to_ms(before), limit], |row| id_column(row, 0))?
                     .collect()
             })
             .await?;
@@ -180,6 +170,21 @@ impl OutletLedger {
     }
 }
 
+fn known_delivery(connection: &Connection, id: SubmissionId) -> rusqlite::Result<Option<Staged>> {
+    connection
+        .prepare_cached("SELECT delivered, destination, manifest, changed_at FROM delivery WHERE id = ?1")?
+        .query_row([id.as_bytes()], |row| {
+            let delivery = Delivery {
+                destination: word_column(row, 1)?,
+                manifest: row.get(2)?,
+                at: time_column(row, 3)?,
+            };
+            let delivered: bool = row.get(0)?;
+            Ok(if delivered { Staged::AlreadyDelivered(delivery) } else { Staged::AlreadyStaged(delivery) })
+        })
+        .optional()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -190,7 +195,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("outlet.db");
         let ledger = OutletLedger::open(&path).unwrap();
-        let (id, place): (_, CodeWord) = (SubmissionId::new(), "cases".parse().unwrap());
+        let (id, place): (_, CodeWord) = (crate::id::tests::new_id(), "cases".parse().unwrap());
         let future = SystemTime::now() + Duration::from_secs(60);
         assert_eq!(ledger.stage(id, &place, [1; 32]).await.unwrap(), Staged::New);
         let again = ledger.stage(id, &"elsewhere".parse().unwrap(), [2; 32]).await.unwrap();
@@ -198,7 +203,7 @@ mod tests {
         assert_eq!(ledger.forget_before(future, 10).await.unwrap(), 0);
         assert_eq!(ledger.undelivered(future, 10).await.unwrap(), [id]);
         assert!(ledger.delivered(id).await.unwrap());
-        assert!(!ledger.delivered(SubmissionId::new()).await.unwrap());
+        assert!(!ledger.delivered(crate::id::tests::new_id()).await.unwrap());
         ledger.close().await;
 
         let ledger = OutletLedger::open(&path).unwrap();

@@ -15,7 +15,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::{LedgerError, bad_column, time_column};
 use crate::id::{BadName, SubmissionId};
-use crate::sqlite::{Database, Schema, now_ms};
+use crate::sqlite::{id_column, Database, Schema, now_ms};
 
 const SCHEMA: Schema = Schema {
     what: "sluse quarantine reports",
@@ -245,7 +245,7 @@ impl Reports {
 fn listed_row(row: &Row<'_>) -> rusqlite::Result<Listed> {
     Ok(Listed {
         number: row.get(0)?,
-        id: SubmissionId::from_bytes(row.get(1)?),
+        id: id_column(row, 1)?,
         state: state_column(row, 2)?,
         received_at: time_column(row, 3)?,
         changed_at: time_column(row, 4)?,
@@ -271,7 +271,7 @@ mod tests {
     #[tokio::test]
     async fn put_is_idempotent_and_paging_visits_each_once() {
         let (_dir, reports) = open();
-        let ids: Vec<_> = (0..7).map(|_| SubmissionId::new()).collect();
+        let ids: Vec<_> = (0..7).map(|_| crate::id::tests::new_id()).collect();
         for id in &ids {
             assert!(reports.put(*id, vec![1, 2, 3]).await.unwrap());
             assert!(!reports.put(*id, vec![9]).await.unwrap());
@@ -292,7 +292,7 @@ mod tests {
     #[tokio::test]
     async fn of_two_reviewers_one_is_quicker() {
         let (_dir, reports) = open();
-        let id = SubmissionId::new();
+        let id = crate::id::tests::new_id();
         reports.put(id, vec![1]).await.unwrap();
         assert!(reports.advance(id, ReportState::New, ReportState::Proposed).await.unwrap());
         assert!(!reports.advance(id, ReportState::New, ReportState::Destroyed).await.unwrap());

@@ -3,10 +3,10 @@
 //! The sealed message is signed, and inside it the manifest is signed by itself, because the manifest goes on to the case
 //! system with its signature. Both must be a listed bridge's; id and destination must be the same all the way.
 
+use sluse_envelope::jws::{self, Purpose};
 use sluse_envelope::{Direction, SealedMessage, Suite};
 
 use crate::config::outlet::{Destination, Settings};
-use crate::jws::{self, Purpose};
 use crate::model::delivery::{Delivery, File, Manifest, SealedFile};
 use crate::outlet::Stopped;
 
@@ -61,7 +61,7 @@ pub(super) fn accept(settings: &Settings, destination: &Destination, sealed: &[u
     jws::verify_detached(&settings.bridge_keys, Purpose::Manifest, &delivery.signature, delivery.manifest.as_bytes())
         .map_err(|cause| unusable("manifest_not_signed_by_a_listed_bridge", cause.to_string()))?;
     let manifest: Manifest = serde_json::from_str(&delivery.manifest).map_err(shape)?;
-    if manifest.id != opened.header().submission || manifest.destination != destination.name {
+    if manifest.id != opened.header().submission || manifest.destination != destination.name.as_str() {
         let cause = "the manifest is another submission's or another destination's".to_owned();
         return Err(unusable("manifest_does_not_fit", cause));
     }

@@ -13,12 +13,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use sluse_envelope::{BlobContext, BlobOpener, BlobRef, Direction};
+use sluse_envelope::{BlobOpener, BlobPlace, BlobRef, Direction, Expected, Sha256};
 
-use crate::audit::Event;
+use crate::audit::{Event, Record};
 use crate::config::outlet::Destination;
 use crate::durable;
-use crate::ledger::Staged;
+use crate::ledger::outlet::Staged;
 use crate::outlet::accept::{Accepted, accept};
 use crate::outlet::{Outlet, Stopped};
 
@@ -29,25 +29,28 @@ impl Outlet {
     /// Accepts and delivers one message. Returns the blobs that are done with.
     pub(super) async fn process(&self, destination: &Destination, sealed: &[u8]) -> Result<Vec<BlobRef>, Stopped> {
         let accepted = accept(&self.settings, destination, sealed)?;
-        let blobs = accepted.files().iter().map(|(_, sealed)| sealed.blob.clone()).collect();
+        let blobs = accepted.files().iter().map(|(_, sealed)| sealed.blob).collect();
         let id = accepted.manifest().id;
         let place = Place::new(destination, &id.to_string());
         match self.ledger.find(id).await.map_err(Stopped::waits)? {
-            Some(Staged::Delivered) => {
+            Some(Staged::AlreadyDelivered(_)) => {
                 tracing::info!(%id, "delivered before; not delivered again");
+                let record = Record::of(Event::Duplicate).about(id);
+                self.audit.append(record).await.map_err(Stopped::waits)?;
                 return Ok(blobs);
             }
-            Some(Staged::Staged) => {}
+            Some(_) => {}
             None => {
                 self.stage(&accepted, &place).await?;
-                self.ledger.stage(id, &destination.name).await.map_err(Stopped::waits)?;
+                let digest = Sha256::of(accepted.manifest_json().as_bytes()).to_bytes();
+                self.ledger.stage(id, &destination.name, digest).await.map_err(Stopped::waits)?;
             }
         }
         place.publish().map_err(Stopped::waits)?;
-        let event = Event::Delivered { destination: destination.name.clone() };
-        self.audit.append(Some(id), event).await.map_err(Stopped::waits)?;
+        let record = Record::of(Event::Delivered).about(id).with("destination", destination.name.clone());
+        self.audit.append(record).await.map_err(Stopped::waits)?;
         self.ledger.delivered(id).await.map_err(Stopped::waits)?;
-        tracing::info!(%id, destination = destination.name, files = accepted.files().len(), "delivered");
+        tracing::info!(%id, destination = %destination.name, files = accepted.files().len(), "delivered");
         Ok(blobs)
     }
 
@@ -55,25 +58,25 @@ impl Outlet {
     async fn stage(&self, accepted: &Accepted, place: &Place) -> Result<(), Stopped> {
         place.clear().map_err(Stopped::waits)?;
         for (file, sealed) in accepted.files() {
-            let context = BlobContext {
+            let origin = BlobPlace {
                 submission: accepted.manifest().id,
                 index: sealed.index,
                 direction: Direction::Secure,
             };
             let broken = |cause: String| Stopped::Unusable { code: "file_does_not_open", cause };
-            let digest = sluse_envelope::digest_from_hex(&file.sha256).ok_or_else(|| broken("bad digest".to_owned()))?;
-            let mut opener = BlobOpener::new(&sealed.key, &context, file.size, digest)
+            let sha256: Sha256 = file.sha256.parse().map_err(|_| broken("the digest is none".to_owned()))?;
+            let expected = Expected { size: file.size, sha256 };
+            let mut opener = BlobOpener::new(sealed.key.clone(), &origin, expected)
                 .map_err(|cause| broken(cause.to_string()))?;
             let mut reader = self.blobs.open(&sealed.blob).await.map_err(Stopped::waits)?;
             let mut out = place.create(&file.name).map_err(Stopped::waits)?;
             let mut plain = Vec::new();
             while let Some(chunk) = reader.read_chunk().await.map_err(Stopped::waits)? {
-                opener.update(&chunk, &mut plain).map_err(|cause| broken(cause.to_string()))?;
+                opener.push(&chunk, &mut plain).map_err(|cause| broken(cause.to_string()))?;
                 io::Write::write_all(&mut out, &plain).map_err(Stopped::waits)?;
                 plain.clear();
             }
-            opener.finish(&mut plain).map_err(|cause| broken(cause.to_string()))?;
-            io::Write::write_all(&mut out, &plain).map_err(Stopped::waits)?;
+            opener.finish().map_err(|cause| broken(cause.to_string()))?;
             out.sync_all().map_err(Stopped::waits)?;
         }
         place.write("manifest.json", accepted.manifest_json()).map_err(Stopped::waits)?;

@@ -12,13 +12,13 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use crate::audit::{Audit, Event};
+use crate::audit::{AuditLog, Event, Record, Role};
 use crate::blobs::Blobs;
-use crate::bridge::delivery_queue;
 use crate::config::outlet::{Destination, Settings};
-use crate::ledger::OutletLedger;
-use crate::queue::{Leased, Queue};
-use crate::stores;
+use crate::ledger::outlet::OutletLedger;
+use crate::id::CodeWord;
+use crate::queue::{Leased, Queue, QueueError};
+use crate::stores::{self, delivery_queue};
 
 mod accept;
 mod deliver;
@@ -36,7 +36,7 @@ pub struct Outlet {
     queues: Vec<(Destination, Arc<dyn Queue>)>,
     blobs: Arc<dyn Blobs>,
     ledger: OutletLedger,
-    audit: Audit,
+    audit: AuditLog,
 }
 
 impl Outlet {
@@ -44,19 +44,19 @@ impl Outlet {
     ///
     /// # Errors
     /// When a store cannot be opened or a destination's folder cannot be made.
-    pub async fn open(settings: Settings) -> Result<Arc<Self>, stores::StartError> {
+    pub fn open(settings: Settings) -> Result<Arc<Self>, stores::StartError> {
         let database = stores::queues(&settings.queue)?;
         let mut queues = Vec::new();
         for destination in &settings.destinations {
             stores::folder(&destination.folder)?;
-            let queue = stores::queue(&database, &delivery_queue(&destination.name))?;
+            let queue = stores::queue(&database, &delivery_queue(&destination.name));
             queues.push((destination.clone(), queue));
         }
         Ok(Arc::new(Self {
             queues,
             blobs: stores::blobs(&settings.blobs, 0)?,
             ledger: stores::outlet_ledger(&settings.ledger)?,
-            audit: stores::audit(&settings.audit, "outlet", &settings.signing_key)?,
+            audit: stores::audit(&settings.audit, Role::Outlet, &settings.signing_key)?,
             settings,
         }))
     }
@@ -71,7 +71,7 @@ impl Outlet {
         tasks.close();
         tracing::info!(destinations = self.queues.len(), "outlet is ready");
         tasks.wait().await;
-        self.audit.close().await;
+        stores::close_audit(&self.audit).await;
     }
 
     async fn serve(self: Arc<Self>, n: usize, shutdown: CancellationToken) {
@@ -87,7 +87,7 @@ impl Outlet {
                     futures_util::future::join_all(works).await;
                 }
                 Err(cause) => {
-                    tracing::error!(destination = destination.name, %cause, "the queue cannot be read; trying again");
+                    tracing::error!(destination = %destination.name, %cause, "the queue cannot be read; trying again");
                     tokio::time::sleep(Duration::from_secs(2)).await;
                 }
             }
@@ -104,7 +104,7 @@ impl Outlet {
                 tokio::select! {
                     ended = &mut work => break ended,
                     () = tokio::time::sleep(EXTEND_EVERY) => {
-                        if queue.extend(&receipt).await.is_err_and(|cause| cause.is_stale()) {
+                        if let Err(QueueError::Stale) = queue.extend(&receipt).await {
                             tracing::warn!(%id, "another outlet has this submission now; left to it");
                             return;
                         }
@@ -124,11 +124,11 @@ impl Outlet {
             }
             Err(Stopped::Unusable { code, cause }) => {
                 tracing::error!(%id, code, cause, "a delivery was set aside; `sluse queue ls` lists it");
-                let event = Event::SetAside { code: code.to_owned() };
-                if let Err(cause) = self.audit.append(Some(id), event).await {
+                let record = Record::of(Event::DeadLettered).about(id).with("reason", CodeWord::constant(code));
+                if let Err(cause) = self.audit.append(record).await {
                     tracing::error!(%id, %cause, "the audit log cannot be written");
                 }
-                queue.dead_letter(receipt, &stores::code_word(code)).await
+                queue.dead_letter(receipt, &CodeWord::constant(code)).await
             }
             Err(Stopped::Waits(cause)) => {
                 let delay = Duration::from_secs(1 << attempt.min(6)).min(MAX_RETRY);
@@ -144,7 +144,7 @@ impl Outlet {
     /// Forgets deliveries older than any message can be, and removes blobs that no message can name any more.
     async fn keep_house(self: Arc<Self>, shutdown: CancellationToken) {
         loop {
-            if let Err(cause) = self.ledger.forget_before(crate::clock::now() - self.settings.remember).await {
+            if let Err(cause) = self.ledger.forget_before(crate::clock::now() - self.settings.remember, u32::MAX).await {
                 tracing::warn!(%cause, "old deliveries could not be forgotten");
             }
             tokio::select! {

@@ -21,7 +21,7 @@ use super::{
     DeadLetter, Depth, LeaseReceipt, Leased, Listed, MAX_BODY, Message, Place, Put, Queue, QueueError,
 };
 use crate::id::{BadName, CodeWord, SubmissionId};
-use crate::sqlite::{Database, DatabaseError, Schema, from_ms, now_ms};
+use crate::sqlite::{id_column, Database, DatabaseError, Schema, from_ms, now_ms};
 
 const SCHEMA: Schema = Schema {
     what: "sluse queue",
@@ -300,7 +300,7 @@ impl Queue for SqliteQueue {
                             (false, false) => Place::Delayed,
                         };
                         Ok(Listed {
-                            id: SubmissionId::from_bytes(row.get(0)?),
+                            id: id_column(row, 0)?,
                             place,
                             attempt: row.get(3)?,
                             bytes: row.get::<_, i64>(4)?.unsigned_abs(),
@@ -326,7 +326,7 @@ impl Queue for SqliteQueue {
                     .query_map(params![&*name, limit], |row| {
                         let reason: String = row.get(1)?;
                         Ok(DeadLetter {
-                            id: SubmissionId::from_bytes(row.get(0)?),
+                            id: id_column(row, 0)?,
                             reason: reason.parse().map_err(|error| bad_text(1, error))?,
                             attempt: row.get(2)?,
                             bytes: row.get::<_, i64>(3)?.unsigned_abs(),
@@ -466,7 +466,7 @@ fn lease_due(
 fn leased_row(row: &Row<'_>) -> rusqlite::Result<Leased> {
     Ok(Leased {
         receipt: LeaseReceipt { number: row.get(0)?, fence: row.get(1)? },
-        message: Message { id: SubmissionId::from_bytes(row.get(2)?), body: row.get(5)? },
+        message: Message { id: id_column(row, 2)?, body: row.get(5)? },
         attempt: row.get(3)?,
         enqueued_at: from_ms(row.get(4)?),
     })

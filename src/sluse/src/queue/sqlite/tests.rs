@@ -13,7 +13,7 @@ fn open(dir: &tempfile::TempDir, lease: Duration) -> SqliteQueues {
 }
 
 fn message(body: &[u8]) -> Message {
-    Message { id: SubmissionId::new(), body: body.to_vec() }
+    Message { id: crate::id::tests::new_id(), body: body.to_vec() }
 }
 
 async fn take_one(queue: &SqliteQueue) -> Leased {
