@@ -10,7 +10,6 @@ use image::codecs::jpeg::{JpegDecoder, JpegEncoder, PixelDensity, PixelDensityUn
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageEncoder};
 
-use super::exif::Exif;
 use super::{check_dimensions, icc};
 use crate::failure::Failure;
 use crate::job::Job;

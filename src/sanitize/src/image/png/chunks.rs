@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::limits::Limits;
 use crate::report::plain;
 
-pub(super) const SIGNATURE: &[u8; 8] = b"\x89PNG\r\n\x1a\n";
+pub(in crate::image) const SIGNATURE: &[u8; 8] = b"\x89PNG\r\n\x1a\n";
 
 /// Chunks of one file; a picture of `max_pixels` in IDAT chunks of 8 KiB has fewer.
 const MAX_CHUNKS: usize = 100_000;
@@ -72,7 +72,9 @@ fn check_order(chunks: &[Chunk<'_>]) -> Result<(), Failure> {
             b"IDAT" => runs += i32::from(previous != b"IDAT"),
             b"IEND" => {}
             // The fifth bit of the first letter: critical chunks must be understood.
-            [first, ..] if first & 0x20 == 0 => return Err(malformed("it has a critical chunk that is not known")),
+            [first, ..] if first & 0x20 == 0 => {
+                return Err(malformed("it has a critical chunk that is not known"));
+            }
             _ => {}
         }
         previous = name;
@@ -119,7 +121,7 @@ impl Header {
 }
 
 /// Writes a chunk.
-pub(super) fn put(out: &mut Vec<u8>, name: &[u8; 4], data: &[u8]) {
+pub(in crate::image) fn put(out: &mut Vec<u8>, name: &[u8; 4], data: &[u8]) {
     // Chunks come from a file or a compressor under the limits, far below 4 GiB.
     let length = u32::try_from(data.len()).unwrap_or(u32::MAX);
     out.extend(length.to_be_bytes());
