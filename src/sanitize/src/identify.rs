@@ -20,7 +20,7 @@ mod textual;
 use memchr::memmem;
 
 use crate::format::Format;
-pub(crate) use name::{extension, fits_extension};
+pub(crate) use name::{extension, fits_extension, is_known_extension};
 pub(crate) use textual::refused_vocabulary;
 
 /// What the sender says about a file. Both are untrusted and may be empty.
@@ -184,8 +184,7 @@ fn signature(bytes: &[u8]) -> Option<Format> {
         return Some(Format::Webp);
     }
     if bytes.get(4..8) == Some(b"ftyp") {
-        const HEIF: [&[u8; 4]; 8] =
-            [b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"];
+        const HEIF: [&[u8; 4]; 8] = [b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"];
         return HEIF.iter().any(|b| bytes.get(8..12) == Some(b.as_slice())).then_some(Format::Heif);
     }
     if starts(bytes, b"BM") && is_bmp(bytes) {
@@ -217,8 +216,8 @@ fn second_format(bytes: &[u8], first: Format) -> Option<&'static str> {
 fn pdf_header(bytes: &[u8]) -> Option<usize> {
     const WINDOW: usize = 1024;
     let window = bytes.get(..bytes.len().min(WINDOW + 5))?;
-    let at = memmem::find_iter(window, b"%PDF-")
-        .find(|at| bytes.get(at + 5).is_some_and(|c| c.is_ascii_digit()))?;
+    let at =
+        memmem::find_iter(window, b"%PDF-").find(|at| bytes.get(at + 5).is_some_and(u8::is_ascii_digit))?;
     (at == 0 || memmem::find(bytes.get(at..)?, b" obj").is_some()).then_some(at)
 }
 
@@ -239,10 +238,17 @@ fn is_tar(bytes: &[u8]) -> bool {
         return true;
     }
     let field = header.get(148..156).unwrap_or_default();
-    let digits: String =
-        field.iter().map(|&b| char::from(b)).skip_while(|&c| c == ' ').take_while(char::is_ascii_digit).collect();
-    let sum: u32 =
-        header.iter().enumerate().map(|(n, &b)| if (148..156).contains(&n) { 32 } else { u32::from(b) }).sum();
+    let digits: String = field
+        .iter()
+        .map(|&b| char::from(b))
+        .skip_while(|&c| c == ' ')
+        .take_while(char::is_ascii_digit)
+        .collect();
+    let sum: u32 = header
+        .iter()
+        .enumerate()
+        .map(|(n, &b)| if (148..156).contains(&n) { 32 } else { u32::from(b) })
+        .sum();
     digits.len() >= 3 && u32::from_str_radix(&digits, 8) == Ok(sum)
 }
 

@@ -3,7 +3,7 @@
 //! This reader only names the kind. It trusts nothing: whether the ZIP says one thing only is checked by
 //! `zip_structure` before anything is rebuilt from it.
 
-use std::io::Read as _;
+use std::io::Read;
 
 use quick_xml::events::Event;
 
@@ -33,7 +33,8 @@ pub(super) fn kind(bytes: &[u8]) -> Kind {
     if let Some(kind) = member("mimetype").and_then(|m| directory.read(&m)).and_then(|m| open_document(&m)) {
         return kind;
     }
-    const PROGRAMS: [&str; 4] = ["META-INF/MANIFEST.MF", "AndroidManifest.xml", "classes.dex", "WEB-INF/web.xml"];
+    const PROGRAMS: [&str; 4] =
+        ["META-INF/MANIFEST.MF", "AndroidManifest.xml", "classes.dex", "WEB-INF/web.xml"];
     if PROGRAMS.iter().any(|name| member(name).is_some()) {
         return Kind::refused(Format::Executable, "a Java or Android program");
     }
@@ -183,9 +184,12 @@ impl<'a> Directory<'a> {
         // As in `zip_structure`: a line break added in transport hides nothing.
         let bytes = bytes.strip_suffix(b"\r\n").or_else(|| bytes.strip_suffix(b"\n")).unwrap_or(bytes);
         let first = bytes.len().saturating_sub(RECORD + usize::from(u16::MAX));
-        let end = memchr::memmem::rfind_iter(bytes.get(first..)?, b"PK\x05\x06")
-            .map(|at| first + at)
-            .find(|&at| u16_at(bytes, at + 20).is_some_and(|comment| at + RECORD + usize::from(comment) == bytes.len()))?;
+        let end = memchr::memmem::rfind_iter(bytes.get(first..)?, b"PK\x05\x06").map(|at| first + at).find(
+            |&at| {
+                u16_at(bytes, at + 20)
+                    .is_some_and(|comment| at + RECORD + usize::from(comment) == bytes.len())
+            },
+        )?;
 
         let (mut end, mut size, mut offset) = (end, size_at(bytes, end + 12)?, size_at(bytes, end + 16)?);
         let locator = end.checked_sub(20).filter(|&at| bytes.get(at..at + 4) == Some(b"PK\x06\x07"));
@@ -209,8 +213,11 @@ impl<'a> Directory<'a> {
             if entries.get(at..at + 4)? != b"PK\x01\x02" {
                 return None;
             }
-            let lengths: [usize; 3] =
-                [u16_at(entries, at + 28)?.into(), u16_at(entries, at + 30)?.into(), u16_at(entries, at + 32)?.into()];
+            let lengths: [usize; 3] = [
+                u16_at(entries, at + 28)?.into(),
+                u16_at(entries, at + 30)?.into(),
+                u16_at(entries, at + 32)?.into(),
+            ];
             let name_at = at + 46;
             let member = Member {
                 name: entries.get(name_at..name_at + lengths.first()?)?,
@@ -228,13 +235,15 @@ impl<'a> Directory<'a> {
     fn read(&self, member: &Member<'_>) -> Option<Vec<u8>> {
         let start = local_data(self.bytes, member.header)?;
         let stored = self.bytes.get(start..start.checked_add(member.stored_size)?)?;
-        let mut content = Vec::new();
-        let read = match member.method {
-            0 => stored.take(MAX_PART + 1).read_to_end(&mut content),
-            8 => flate2::read::DeflateDecoder::new(stored).take(MAX_PART + 1).read_to_end(&mut content),
+        let mut expanded: Box<dyn Read> = match member.method {
+            0 => Box::new(stored),
+            8 => Box::new(flate2::read::DeflateDecoder::new(stored)),
             _ => return None,
         };
-        (read.ok()? as u64 <= MAX_PART).then_some(content)
+        let mut content = Vec::new();
+        #[expect(clippy::disallowed_methods, reason = "capped by `take`")]
+        let read = expanded.by_ref().take(MAX_PART + 1).read_to_end(&mut content);
+        u64::try_from(read.ok()?).is_ok_and(|read| read <= MAX_PART).then_some(content)
     }
 }
 

@@ -37,7 +37,8 @@ pub(super) fn kind(bytes: &[u8], declared: &Declared<'_>) -> Kind {
     if is_mail(text, declared) {
         return Kind::of(Format::Mime);
     }
-    if wants(Format::Json) && text.starts_with(|c: char| matches!(c, '{' | '[' | '"' | '-' | 't' | 'f' | 'n' | '0'..='9'))
+    if wants(Format::Json)
+        && text.starts_with(|c: char| matches!(c, '{' | '[' | '"' | '-' | 't' | 'f' | 'n' | '0'..='9'))
     {
         return Kind::of(Format::Json);
     }
@@ -119,7 +120,11 @@ fn markup(text: &str, wants_xml: bool) -> Option<Kind> {
     if name.as_ref().eq_ignore_ascii_case("svg") {
         return Some(Kind::of(Format::Svg));
     }
-    Some(Kind::of(Format::Xml)).filter(|_| declared_xml || wants_xml || root.attributes().all(|a| a.is_ok()))
+    // `<jan@voorbeeld.nl> wrote:` is no element.
+    let is_element =
+        name.as_ref().bytes().all(|b| b.is_ascii_alphanumeric() || !b.is_ascii() || b"-_.".contains(&b))
+            && root.attributes().all(|attribute| attribute.is_ok());
+    (declared_xml || wants_xml || is_element).then_some(Kind::of(Format::Xml))
 }
 
 /// The root's own namespace declarations, held against [`refused_vocabulary`].
@@ -155,7 +160,9 @@ pub(crate) fn refused_vocabulary(namespace: &str) -> Option<&'static str> {
         ("http://schemas.microsoft.com/winfx/2006/xaml", "a XAML program"),
     ];
     let lower = namespace.trim().trim_end_matches('/').to_ascii_lowercase();
-    if lower.starts_with("urn:schemas-microsoft-com:office:") || lower.starts_with("urn:schemas-microsoft-com:vml") {
+    if lower.starts_with("urn:schemas-microsoft-com:office:")
+        || lower.starts_with("urn:schemas-microsoft-com:vml")
+    {
         return Some(OFFICE_XML);
     }
     VOCABULARIES.iter().find(|(known, _)| lower.starts_with(known)).map(|(_, words)| *words)
@@ -168,8 +175,8 @@ fn is_html_name(name: Option<&str>) -> bool {
 /// Elements that make browsers take a text for HTML (WHATWG MIME Sniffing, 7.1), and their usual companions.
 fn is_html_fragment(name: &str) -> bool {
     const NAMES: [&str; 24] = [
-        "head", "script", "iframe", "h1", "h2", "div", "font", "table", "a", "style", "title", "b", "body", "br",
-        "p", "meta", "link", "form", "img", "span", "object", "embed", "center", "base",
+        "head", "script", "iframe", "h1", "h2", "div", "font", "table", "a", "style", "title", "b", "body",
+        "br", "p", "meta", "link", "form", "img", "span", "object", "embed", "center", "base",
     ];
     NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
@@ -177,8 +184,22 @@ fn is_html_fragment(name: &str) -> bool {
 /// A header section (RFC 5322) at the start: `MIME-Version` alone is enough, as for Office; other fields must be several.
 fn is_mail(text: &str, declared: &Declared<'_>) -> bool {
     const FIELDS: [&str; 16] = [
-        "from", "to", "cc", "date", "subject", "message-id", "received", "return-path", "reply-to", "sender",
-        "delivered-to", "content-type", "content-transfer-encoding", "mime-version", "dkim-signature", "references",
+        "from",
+        "to",
+        "cc",
+        "date",
+        "subject",
+        "message-id",
+        "received",
+        "return-path",
+        "reply-to",
+        "sender",
+        "delivered-to",
+        "content-type",
+        "content-transfer-encoding",
+        "mime-version",
+        "dkim-signature",
+        "references",
     ];
     const MAX_LINES: usize = 400;
     let mut known = 0;
@@ -209,7 +230,8 @@ fn is_mail(text: &str, declared: &Declared<'_>) -> bool {
 fn looks_like_csv(text: &str) -> bool {
     const LINES: usize = 10;
     [',', ';', '\t'].iter().any(|&delimiter| {
-        let mut counts = text.lines().take(LINES).filter(|l| !l.is_empty()).map(|l| l.matches(delimiter).count());
+        let mut counts =
+            text.lines().take(LINES).filter(|l| !l.is_empty()).map(|l| l.matches(delimiter).count());
         let Some(first) = counts.next().filter(|&n| n > 0) else { return false };
         let mut rest = counts.peekable();
         rest.peek().is_some() && rest.all(|n| n == first)
