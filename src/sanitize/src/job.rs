@@ -161,6 +161,7 @@ fn sanitize_at(
         found: Format::Unknown.name().to_owned(),
         size,
         sha256: sha256_hex(bytes),
+        rebuilt_as: None,
         rebuilt_size: None,
         rebuilt_sha256: None,
         steps: Vec::new(),
@@ -180,6 +181,7 @@ fn sanitize_at(
                 0 => "rebuilt; nothing had to be removed".to_owned(),
                 n => format!("rebuilt without {n} kind(s) of content listed under removed"),
             };
+            report.rebuilt_as = Some(rewritten.1);
             report.rebuilt_size = u64::try_from(rewritten.0.len()).ok();
             report.rebuilt_sha256 = Some(sha256_hex(&rewritten.0));
             Some(rewritten)

@@ -407,8 +407,8 @@ fn picture_of(frame: &Element) -> Option<Element> {
     })?;
     if let Some(mut xfrm) = xfrm
         && !properties.elements().any(|inner| inner.is(Ns::A, "xfrm"))
-        && let Some(prefix) = xfrm.elements().next().map(|offset| offset.name.prefix().to_owned())
     {
+        let prefix = first_prefix(&xfrm);
         let name = if prefix.is_empty() { "xfrm".to_owned() } else { format!("{prefix}:xfrm") };
         xfrm.name = Name::new(&name, Ns::A);
         properties.children.insert(0, Node::Element(xfrm));
@@ -438,4 +438,9 @@ fn path_to(element: &Element, wanted: &dyn Fn(&Element) -> bool) -> Option<Eleme
         }
     }
     None
+}
+
+/// The prefix of the first child; empty where there is none.
+fn first_prefix(element: &Element) -> String {
+    element.elements().next().map(|child| child.name.prefix().to_owned()).unwrap_or_default()
 }
