@@ -1,6 +1,6 @@
 //! What the walk leaves behind, gathered so that one file's report stays short.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use lopdf::{Dictionary, Document, Object, ObjectId};
 
@@ -114,8 +114,7 @@ pub(super) fn scripts(document: &Document, removals: &mut Removals) {
 }
 
 /// Notes objects that nothing refers to, and revisions that a later one replaced.
-pub(super) fn unreached(document: &Document, removals: &mut Removals) {
-    let reached = super::verify::reached(document);
+pub(super) fn unreached(document: &Document, reached: &HashSet<ObjectId>, removals: &mut Removals) {
     for (id, object) in &document.objects {
         let structural = object.as_stream().is_ok_and(|s| s.dict.has_type(b"ObjStm") || s.dict.has_type(b"XRef"))
             || object.as_dict().is_ok_and(|dict| dict.has(b"Linearized"))

@@ -28,6 +28,7 @@ pub(super) enum Kind {
     CharProcs,
     CidMap,
     CidSystemInfo,
+    ClassMap,
     Colorants,
     ColorSpace,
     ColorSpaceArray,
@@ -46,6 +47,7 @@ pub(super) enum Kind {
     Direction,
     Encoding,
     EncodingDict,
+    Encodings,
     EncodingStream,
     ExtGState,
     ExtGStates,
@@ -231,7 +233,7 @@ const LINK: &[Field] = &[("A", Kind::Action), ("Dest", Kind::Dest), ("H", Kind::
 const NOTE: &[Field] = &[("Open", Kind::Plain), ("Name", Kind::Plain), ("State", Kind::Plain), ("StateModel", Kind::Plain)];
 const FREE_TEXT: &[Field] = &[
     ("DA", Kind::Plain), ("Q", Kind::Plain), ("DS", Kind::Plain), ("CL", Kind::Plain), ("BE", Kind::BorderEffect),
-    ("RD", Kind::Plain), ("LE", Kind::Plain),
+    ("RD", Kind::Plain), ("LE", Kind::Plain), ("Rotate", Kind::Plain),
 ];
 const SHAPE: &[Field] = &[
     ("L", Kind::Plain), ("LE", Kind::Plain), ("IC", Kind::Plain), ("LL", Kind::Plain), ("LLE", Kind::Plain),
@@ -252,7 +254,7 @@ pub(super) const PAGE: &[Field] = &[
     ("Resources", Kind::Resources), ("MediaBox", Kind::Plain), ("CropBox", Kind::Plain),
     ("BleedBox", Kind::Plain), ("TrimBox", Kind::Plain), ("ArtBox", Kind::Plain), ("Contents", Kind::Contents),
     ("Rotate", Kind::Plain), ("Group", Kind::Group), ("Annots", Kind::Annots), ("StructParents", Kind::Plain),
-    ("Tabs", Kind::Plain), ("UserUnit", Kind::Plain),
+    ("Tabs", Kind::Plain), ("UserUnit", Kind::Plain), ("PZ", Kind::Plain),
 ];
 
 /// Keys a page inherits from the nodes above it.
@@ -273,6 +275,7 @@ pub(super) const STRUCT_ELEMENT: &[Field] = &[
 
 pub(super) const STRUCT_TREE: &[Field] = &[
     ("K", Kind::StructKids), ("ParentTree", Kind::ParentTree), ("ParentTreeNextKey", Kind::Plain), ("RoleMap", Kind::RoleMap),
+    ("ClassMap", Kind::ClassMap),
 ];
 
 pub(super) const INTERACTIVE_FORM: &[Field] = &[
@@ -327,7 +330,7 @@ pub(super) const fn shape(kind: Kind) -> Shape {
         ]),
         K::Resources => Shape::Dict(&[
             ("ExtGState", K::ExtGStates), ("ColorSpace", K::ColorSpaces), ("Pattern", K::Patterns), ("Shading", K::Shadings),
-            ("XObject", K::XObjects), ("Font", K::Fonts), ("ProcSet", K::ProcSet), ("Properties", K::Properties),
+            ("XObject", K::XObjects), ("Font", K::Fonts), ("ProcSet", K::ProcSet), ("Properties", K::Properties), ("Encoding", K::Encodings),
         ]),
         K::ProcSet => Shape::Plain,
         K::ExtGStates => Shape::Map(K::ExtGState),
@@ -336,6 +339,7 @@ pub(super) const fn shape(kind: Kind) -> Shape {
         K::Shadings => Shape::Map(K::Shading),
         K::XObjects => Shape::Map(K::XObject),
         K::Fonts => Shape::Map(K::Font),
+        K::Encodings => Shape::Map(K::EncodingDict),
         K::Properties => Shape::Map(K::MarkInformation),
         K::MarkInformation => Shape::Any(&[K::OptionalContent, K::MarkedContent]),
         K::MarkedContent => Shape::Dict(&[
@@ -487,7 +491,7 @@ pub(super) const fn shape(kind: Kind) -> Shape {
             ("Ascent", K::Plain), ("Descent", K::Plain), ("Leading", K::Plain), ("CapHeight", K::Plain), ("XHeight", K::Plain),
             ("StemV", K::Plain), ("StemH", K::Plain), ("AvgWidth", K::Plain), ("MaxWidth", K::Plain),
             ("MissingWidth", K::Plain), ("FontFile", K::FontFile), ("FontFile2", K::FontFile), ("FontFile3", K::FontFile),
-            ("CharSet", K::Plain), ("Lang", K::Plain), ("CIDSet", K::BareStream),
+            ("CharSet", K::Plain), ("Style", K::Attribute), ("Lang", K::Plain), ("CIDSet", K::BareStream),
         ]),
         K::FontFile => Shape::Stream(
             &[("Subtype", K::FontFileName), ("Length1", K::Plain), ("Length2", K::Plain), ("Length3", K::Plain)],
@@ -551,6 +555,7 @@ pub(super) const fn shape(kind: Kind) -> Shape {
         // 14.7 Logical structure.
         K::MarkInfo => Shape::Dict(&[("Marked", K::Plain), ("UserProperties", K::Plain), ("Suspects", K::Plain)]),
         K::RoleMap => Shape::Map(K::Plain),
+        K::ClassMap => Shape::Map(K::Attribute),
         K::ParentTreeValue => Shape::Any(&[K::StructRef, K::ParentTreeList]),
         K::ParentTreeList => Shape::Places(K::StructRef),
         K::Attributes => Shape::Any(&[K::Attribute]),

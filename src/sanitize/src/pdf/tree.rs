@@ -58,7 +58,7 @@ pub(super) fn pages<'d>(document: &'d Document, catalog: &'d Dictionary) -> Resu
         };
         let Some((id, dict)) = dict_of(document, kid) else { continue };
         if id.is_some_and(|id| !seen.insert(id)) {
-            continue;
+            return Err(Failure::Malformed("the page tree names a page or a node of its own twice".to_owned()));
         }
         let inherited = *inherited;
         if dict.has_type(b"Pages") || (!dict.has_type(b"Page") && array_of(document, dict, b"Kids").is_some()) {

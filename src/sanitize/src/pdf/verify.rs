@@ -3,19 +3,19 @@
 //! Writing what was read must give the same bytes: so nothing lies before, between or after the objects, there is one
 //! revision, and no name is spelt in two ways.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
 use hayro_syntax::Pdf;
 use lopdf::{Dictionary, Document, LoadOptions, Object};
 
 use super::schema::{FORBIDDEN_ACTIONS, FORBIDDEN_KEYS, FORBIDDEN_TYPES};
+use super::load::reached;
 use super::{action, tree, write};
 use crate::failure::Failure;
 
 /// Keys whose dictionaries map names of the author's choice, which say nothing.
 const MAPS: &[&str] =
-    &["XObject", "Font", "ExtGState", "ColorSpace", "Pattern", "Shading", "Properties", "CharProcs", "Colorants", "RoleMap"];
+    &["XObject", "Font", "ExtGState", "ColorSpace", "Pattern", "Shading", "Properties", "CharProcs", "Colorants", "RoleMap", "ClassMap"];
 
 pub(super) fn verify(bytes: &[u8]) -> Result<(), Failure> {
     let options = LoadOptions { strict: true, ..LoadOptions::default() };
@@ -66,32 +66,6 @@ fn everything_reached(document: &Document) -> Result<(), Failure> {
     match document.objects.keys().find(|id| !reached.contains(id)) {
         Some((number, _)) => Err(unproved(format!("nothing refers to object {number}"))),
         None => Ok(()),
-    }
-}
-
-/// Every object that references lead to from the trailer.
-pub(super) fn reached(document: &Document) -> HashSet<lopdf::ObjectId> {
-    let mut reached = HashSet::new();
-    let mut queue: Vec<lopdf::ObjectId> = Vec::new();
-    document.trailer.iter().for_each(|(_, value)| references(value, &mut queue));
-    while let Some(id) = queue.pop() {
-        if reached.insert(id)
-            && let Some(object) = document.objects.get(&id)
-        {
-            references(object, &mut queue);
-        }
-    }
-    reached
-}
-
-/// Direct objects nest at most 100 deep.
-fn references(object: &Object, found: &mut Vec<lopdf::ObjectId>) {
-    match object {
-        Object::Reference(id) => found.push(*id),
-        Object::Array(items) => items.iter().for_each(|item| references(item, found)),
-        Object::Dictionary(dict) => dict.iter().for_each(|(_, value)| references(value, found)),
-        Object::Stream(stream) => stream.dict.iter().for_each(|(_, value)| references(value, found)),
-        _ => {}
     }
 }
 

@@ -106,7 +106,7 @@ pub(super) fn copy(loaded: &Loaded, job: &mut Job<'_>) -> Result<(Vec<u8>, usize
         walk.trees.fields = tree::fields(document, form);
     }
     super::removals::scripts(document, &mut walk.removals);
-    super::removals::unreached(document, &mut walk.removals);
+    super::removals::unreached(document, &loaded.reached, &mut walk.removals);
     let bytes = walk.run(catalog)?;
     walk.removals.report(walk.job);
     Ok((bytes, pages))
@@ -219,13 +219,8 @@ impl<'d> Walk<'d, '_, '_> {
                 Ok(self.trees.fields.contains_key(&id))
             }
             _ => {
-                if let Object::Stream(stream) = target
-                    && self.loaded.document.encryption_state.is_some()
-                    && !self.loaded.same_stream(id, &stream.content)
-                {
-                    return Err(Failure::Encrypted(
-                        "the document is encrypted, and two readers disagree on what it says".to_owned(),
-                    ));
+                if target.as_stream().is_ok() {
+                    self.loaded.undisputed(id)?;
                 }
                 self.admits(kind, target)
             }
@@ -468,6 +463,8 @@ impl<'d> Walk<'d, '_, '_> {
             };
             match self.parent_aware(*kind, dict, value)? {
                 Some(value) => new.set(key.clone(), value),
+                // An empty outline or a name tree without destinations says nothing.
+                None if matches!(kind, Kind::Outlines | Kind::NamedDests) => {}
                 None => self.rejected(key, value),
             }
         }
@@ -475,11 +472,10 @@ impl<'d> Walk<'d, '_, '_> {
     }
 
     fn parent_aware(&mut self, kind: Kind, dict: &'d Dictionary, value: &'d Object) -> Made {
-        if kind == Kind::AnnotParent && dict.has_type(b"Annot") && self.tag("Subtype", dict) == b"Popup"
-            || kind == Kind::AnnotParent && self.tag("Subtype", dict) == b"Popup"
-        {
-            return self.value(Kind::Annot, value);
-        }
+        let kind = match kind {
+            Kind::AnnotParent if self.tag("Subtype", dict) == b"Popup" => Kind::Annot,
+            kind => kind,
+        };
         self.value(kind, value)
     }
 
