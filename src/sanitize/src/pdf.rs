@@ -34,7 +34,7 @@ pub(crate) fn rebuild(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<Rewr
     let loaded = load::load(bytes, job)?;
     let (bytes, pages) = walk::copy(&loaded, job)?;
     drop(loaded);
-    let seen = verify::page_count(bytes.clone())?;
+    let seen = verify::page_count(&bytes)?;
     if seen != pages {
         return Err(Failure::Unproved(format!("it has {seen} pages where there were {pages}")));
     }

@@ -20,7 +20,8 @@ const MAX_OBJECT_STREAM: u64 = 64 << 20;
 /// A PDF that two readers could read.
 pub(super) struct Loaded {
     pub(super) document: Document,
-    second: Pdf,
+    /// How many pages the second reader sees.
+    pub(super) pages_seen: usize,
     /// Streams whose bytes the readers do not agree on.
     disputed: HashSet<ObjectId>,
     /// Everything that references lead to from the trailer.
@@ -28,11 +29,6 @@ pub(super) struct Loaded {
 }
 
 impl Loaded {
-    /// How many pages the second reader sees.
-    pub(super) fn pages_seen(&self) -> usize {
-        self.second.pages().len()
-    }
-
     /// Fails for a stream whose bytes the readers do not agree on.
     pub(super) fn undisputed(&self, id: ObjectId) -> Result<(), Failure> {
         if self.disputed.contains(&id) { Err(disagreement(id)) } else { Ok(()) }
@@ -58,7 +54,7 @@ pub(super) fn load(bytes: &[u8], job: &mut Job<'_>) -> Result<Loaded, Failure> {
         other => other,
     };
     let (document, disputed, reached) = loaded?;
-    let loaded = Loaded { document, second: second?, disputed, reached };
+    let loaded = Loaded { document, pages_seen: second?.pages().len(), disputed, reached };
 
     if !before.is_empty() {
         job.removed(Removed::bytes(What::Unreachable, "bytes before the header", before));

@@ -64,17 +64,30 @@ fn is_picture_filter(name: &[u8]) -> bool {
     FILTERS.iter().any(|(full, _, picture)| *picture && *full == name)
 }
 
-/// Holds the stream against the limits; `Ok(false)`: it may not be kept.
-pub(super) fn check(document: &Document, stream: &Stream, usage: Use, job: &mut Job<'_>) -> Result<bool, Failure> {
+/// Whether a stream may be kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fit {
+    Yes,
+    /// Up to where its compressed data breaks.
+    Damaged,
+    /// No: it is kept elsewhere.
+    No,
+    /// No: it is a program that is more than a formula.
+    Program,
+}
+
+/// Holds the stream against the limits.
+pub(super) fn check(document: &Document, stream: &Stream, usage: Use, job: &mut Job<'_>) -> Result<Fit, Failure> {
     let filters = filters(document, stream)?;
     if usage == Use::Function && number(document, &stream.dict, b"FunctionType") == Some(4) {
-        let Some(program) = decode(document, stream, &filters, MAX_PROGRAM) else { return Ok(false) };
-        return Ok(is_calculator(&program, job.limits.max_nesting));
+        let formula = decode(document, stream, &filters, MAX_PROGRAM)
+            .is_some_and(|program| is_calculator(&program, job.limits.max_nesting));
+        return Ok(if formula { Fit::Yes } else { Fit::Program });
     }
     let area = picture_bytes(document, stream, usage, job)?;
     let stored = u64::try_from(stream.content.len()).unwrap_or(u64::MAX);
     let cap = job.expandable();
-    let size = decoded_size(document, stream, &filters, cap)?;
+    let (size, damaged) = decoded_size(document, stream, &filters, cap)?;
     job.expand(size)?;
     let allowed = area.unwrap_or(0).max(RATIO_FROM).max(stored.saturating_mul(job.limits.max_ratio));
     if size > allowed {
@@ -84,7 +97,7 @@ pub(super) fn check(document: &Document, stream: &Stream, usage: Use, job: &mut 
             limit: job.limits.max_ratio,
         });
     }
-    Ok(true)
+    Ok(if damaged { Fit::Damaged } else { Fit::Yes })
 }
 
 /// Bytes a picture has when decoded, with room for rounding; `None` for anything else.
@@ -109,22 +122,23 @@ fn number(document: &Document, dict: &Dictionary, key: &[u8]) -> Option<i64> {
     dict.get_deref(key, document).ok()?.as_i64().ok()
 }
 
-/// Size after the filters before the first picture filter, counted up to `cap`.
-fn decoded_size(document: &Document, stream: &Stream, filters: &[&[u8]], cap: u64) -> Result<u64, Failure> {
+/// Size after the filters before the first picture filter, counted up to `cap`, and whether the data breaks before its end.
+fn decoded_size(document: &Document, stream: &Stream, filters: &[&[u8]], cap: u64) -> Result<(u64, bool), Failure> {
     let plain = filters.iter().take_while(|name| !is_picture_filter(name)).count();
     let stored = u64::try_from(stream.content.len()).unwrap_or(u64::MAX);
-    let size = match filters.get(..plain) {
-        None | Some([]) => stored,
+    let (size, damaged) = match filters.get(..plain) {
+        None | Some([]) => (stored, false),
         // The usual case needs no memory.
         Some([b"FlateDecode"]) => {
             let mut counted = ZlibDecoder::new(stream.content.as_slice()).take(cap.saturating_add(1));
             let mut count = Count(0);
-            // A damaged stream ends early, as it does in every viewer.
-            let _ = std::io::copy(&mut counted, &mut count);
-            count.0
+            let damaged = std::io::copy(&mut counted, &mut count).is_err();
+            (count.0, damaged && filters.len() == 1)
         }
-        Some(chain) => decode(document, stream, chain, cap)
-            .map_or(stored, |data| u64::try_from(data.len()).unwrap_or(u64::MAX)),
+        Some(chain) => {
+            let size = decode(document, stream, chain, cap).map(|data| u64::try_from(data.len()).unwrap_or(u64::MAX));
+            (size.unwrap_or(stored), false)
+        }
     };
     if size > cap {
         return Err(Failure::Limit {
@@ -133,7 +147,7 @@ fn decoded_size(document: &Document, stream: &Stream, filters: &[&[u8]], cap: u6
             limit: cap,
         });
     }
-    Ok(size)
+    Ok((size, damaged))
 }
 
 struct Count(u64);
@@ -174,16 +188,30 @@ fn decode(document: &Document, stream: &Stream, chain: &[&[u8]], cap: u64) -> Op
     }
 }
 
-/// The bytes to store, and the filters they then have: JPEG without the segments that only carry metadata or trail it, large
-/// plain content deflated, all else as it is.
-pub(super) fn stored<'d>(filters: &[&'static [u8]], content: &'d [u8]) -> (Vec<&'static [u8]>, Cow<'d, [u8]>) {
+/// The bytes to store, and the filters they then have. JPEG goes without the segments that only carry metadata or trail it,
+/// large plain content is deflated, damaged content is deflated anew as far as it goes; all else stays as it is.
+pub(super) fn stored<'d>(
+    filters: &[&'static [u8]],
+    content: &'d [u8],
+    damaged: bool,
+) -> (Vec<&'static [u8]>, Cow<'d, [u8]>) {
     match filters {
+        [b"FlateDecode"] if damaged => {
+            let mut readable = Vec::new();
+            // Its size was counted before.
+            let _ = std::io::copy(&mut ZlibDecoder::new(content), &mut readable);
+            plain(Cow::Owned(readable))
+        }
         [b"DCTDecode"] => (filters.to_vec(), jpeg(content).map_or(Cow::Borrowed(content), Cow::Owned)),
-        [] if content.len() >= COMPRESS_FROM => match deflate(content) {
-            Some(small) => (vec![b"FlateDecode"], Cow::Owned(small)),
-            None => (Vec::new(), Cow::Borrowed(content)),
-        },
+        [] => plain(Cow::Borrowed(content)),
         _ => (filters.to_vec(), Cow::Borrowed(content)),
+    }
+}
+
+fn plain(content: Cow<'_, [u8]>) -> (Vec<&'static [u8]>, Cow<'_, [u8]>) {
+    match deflate(&content) {
+        Some(small) if content.len() >= COMPRESS_FROM => (vec![b"FlateDecode"], Cow::Owned(small)),
+        _ => (Vec::new(), content),
     }
 }
 

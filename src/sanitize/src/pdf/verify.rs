@@ -28,9 +28,9 @@ pub(super) fn verify(bytes: &[u8]) -> Result<(), Failure> {
     for object in document.objects.values() {
         search(object, false)?;
     }
-    let catalog = document.catalog().map_err(unproved)?;
-    let pages = tree::pages(&document, catalog)?.len();
-    let seen = page_count(bytes.to_vec())?;
+    let pages = tree::pages(&document, document.catalog().map_err(unproved)?)?.len();
+    drop(document);
+    let seen = page_count(bytes)?;
     if pages == 0 || pages != seen {
         return Err(unproved(format!("two readers disagree on the number of pages ({pages} and {seen})")));
     }
@@ -38,8 +38,8 @@ pub(super) fn verify(bytes: &[u8]) -> Result<(), Failure> {
 }
 
 /// Pages the second reader sees in a file that was written here.
-pub(super) fn page_count(bytes: Vec<u8>) -> Result<usize, Failure> {
-    let pdf = Pdf::new(Arc::new(bytes)).map_err(|_| unproved("the second reader cannot read it"))?;
+pub(super) fn page_count(bytes: &[u8]) -> Result<usize, Failure> {
+    let pdf = Pdf::new(Arc::new(bytes.to_vec())).map_err(|_| unproved("the second reader cannot read it"))?;
     Ok(pdf.pages().len())
 }
 
@@ -49,6 +49,12 @@ fn unproved(cause: impl std::fmt::Display) -> Failure {
 
 fn same_bytes(document: &Document, bytes: &[u8]) -> Result<(), Failure> {
     let mut writer = write::Writer::new();
+    let mut rest = bytes;
+    let mut expect = |written: Vec<u8>| {
+        rest = rest.strip_prefix(written.as_slice())?;
+        Some(rest.len())
+    };
+    let hidden = || unproved("it has bytes that no object accounts for");
     for (expected, (id, object)) in (write::CATALOG..).zip(&document.objects) {
         if *id != (expected, 0) {
             return Err(unproved(format!("object {expected} is missing")));
@@ -57,8 +63,9 @@ fn same_bytes(document: &Document, bytes: &[u8]) -> Result<(), Failure> {
             Object::Stream(stream) => writer.stream(&stream.dict, &stream.content),
             other => writer.object(other),
         }
+        expect(writer.take()).ok_or_else(hidden)?;
     }
-    if writer.finish() == bytes { Ok(()) } else { Err(unproved("it has bytes that no object accounts for")) }
+    if expect(writer.finish()) == Some(0) { Ok(()) } else { Err(hidden()) }
 }
 
 fn everything_reached(document: &Document) -> Result<(), Failure> {

@@ -20,6 +20,7 @@ use super::removals::{Removals, place, what_of_dictionary, what_of_key};
 use super::schema::{
     CATALOG, FORBIDDEN_KEYS, Field, INHERITED, INTERACTIVE_FORM, Kind, PAGE, STRUCT_ELEMENT, STRUCT_TREE, Shape, Use, shape,
 };
+use super::stream::Fit;
 use super::tree::{self, PageSource, Parents};
 use super::{action, stream, write};
 use crate::failure::Failure;
@@ -68,7 +69,7 @@ pub(super) struct Walk<'d, 'j, 'l> {
     /// New objects made of inherited values that are no objects of their own, by address.
     inherited: HashMap<*const Object, u32>,
     /// Streams already held against the limits, by address.
-    checked: HashMap<(*const Stream, Use), bool>,
+    checked: HashMap<(*const Stream, Use), Fit>,
     queue: VecDeque<Task<'d>>,
     next: u32,
     /// The source object being copied, for the report.
@@ -96,10 +97,10 @@ pub(super) fn copy(loaded: &Loaded, job: &mut Job<'_>) -> Result<(Vec<u8>, usize
     if pages == 0 {
         return Err(Failure::Malformed("the document has no pages".to_owned()));
     }
-    if pages != loaded.pages_seen() {
+    if pages != loaded.pages_seen {
         return Err(Failure::Malformed(format!(
             "two readers disagree on the number of pages ({pages} and {})",
-            loaded.pages_seen()
+            loaded.pages_seen
         )));
     }
     if let Some(form) = tree::lookup(document, catalog, b"AcroForm").and_then(|form| form.as_dict().ok()) {
@@ -296,21 +297,23 @@ impl<'d> Walk<'d, '_, '_> {
 
     fn stream_fits(&mut self, stream: &'d Stream, usage: Use) -> Result<bool, Failure> {
         let key = (std::ptr::from_ref(stream), usage);
-        if let Some(known) = self.checked.get(&key) {
-            return Ok(*known);
-        }
-        let fits = if stream.dict.has(b"F") {
-            self.note(What::ExternalReference);
-            false
-        } else {
-            let fits = stream::check(self.document, stream, usage, self.job)?;
-            if !fits {
-                self.note(What::Script);
+        let fit = match self.checked.get(&key) {
+            Some(known) => *known,
+            None => {
+                let fit = if stream.dict.has(b"F") {
+                    self.note(What::ExternalReference);
+                    Fit::No
+                } else {
+                    stream::check(self.document, stream, usage, self.job)?
+                };
+                if fit == Fit::Program {
+                    self.note(What::Script);
+                }
+                self.checked.insert(key, fit);
+                fit
             }
-            fits
         };
-        self.checked.insert(key, fits);
-        Ok(fits)
+        Ok(matches!(fit, Fit::Yes | Fit::Damaged))
     }
 
     /// The new object for one that the kind admits.
@@ -376,20 +379,22 @@ impl<'d> Walk<'d, '_, '_> {
                 self.fields(dict, &[fields], &[], &mut new)?;
                 Object::Dictionary(new)
             }
-            (Shape::Stream(fields, _), Object::Stream(stream)) => return self.stream(stream, &[fields], None),
+            (Shape::Stream(fields, usage), Object::Stream(stream)) => {
+                return self.stream(stream, usage, &[fields], None);
+            }
             (Shape::Tagged { tag, common, each }, Object::Dictionary(_) | Object::Stream(_)) => {
                 let dict = match object {
                     Object::Stream(stream) => &stream.dict,
                     other => other.as_dict().map_err(Failure::malformed)?,
                 };
                 let name = self.tag(tag, dict);
-                let Some((name, _, tables)) = each.iter().find(|(known, ..)| known.as_bytes() == name) else {
+                let Some((name, usage, tables)) = each.iter().find(|(known, ..)| known.as_bytes() == name) else {
                     return Ok(Built::Object(Object::Null));
                 };
                 let tables: Vec<&[Field]> = std::iter::once(common).chain(tables.iter().copied()).collect();
                 let tag = (!tag.is_empty()).then_some((tag, *name));
                 if let Object::Stream(stream) = object {
-                    return self.stream(stream, &tables, tag);
+                    return self.stream(stream, *usage, &tables, tag);
                 }
                 let mut new = Dictionary::new();
                 self.tagged(dict, &tables, tag, &mut new)?;
@@ -406,19 +411,25 @@ impl<'d> Walk<'d, '_, '_> {
     fn stream(
         &mut self,
         stream: &'d Stream,
+        usage: Use,
         tables: &[&[Field]],
         tag: Option<(&str, &str)>,
     ) -> Result<Built<'d>, Failure> {
         let mut new = Dictionary::new();
         self.tagged(&stream.dict, tables, tag, &mut new)?;
         let filters = stream::filters(self.document, stream)?;
-        let (stored, content) = stream::stored(&filters, &stream.content);
+        let damaged = self.checked.get(&(std::ptr::from_ref(stream), usage)) == Some(&Fit::Damaged);
+        if damaged {
+            self.removals.add(What::UnknownPart, "the unreadable rest of a damaged stream");
+        }
+        let (stored, content) = stream::stored(&filters, &stream.content, damaged);
         match stored.as_slice() {
             [] => {}
             [one] => new.set("Filter", Object::Name(one.to_vec())),
             more => new.set("Filter", more.iter().map(|name| Object::Name(name.to_vec())).collect::<Vec<_>>()),
         }
         if !filters.is_empty()
+            && !stored.is_empty()
             && let Ok(parms) = stream.dict.get(b"DecodeParms")
             && let Some(parms) = self.value(Kind::DecodeParms, parms)?
         {

@@ -12,7 +12,7 @@
 use std::io::Write;
 
 use lopdf::{Dictionary, Object};
-use ring::digest::{SHA256, digest};
+use ring::digest::{Context, SHA256};
 
 /// The number of the catalog in every file written here.
 pub(super) const CATALOG: u32 = 1;
@@ -21,13 +21,17 @@ const HEADER: &[u8] = b"%PDF-1.7\n%\xe2\xe3\xcf\xd3\n";
 
 /// A PDF file in the making.
 pub(super) struct Writer {
+    /// What was written since the last [`Writer::take`].
     bytes: Vec<u8>,
+    /// How much was taken.
+    taken: usize,
+    digest: Context,
     offsets: Vec<usize>,
 }
 
 impl Writer {
     pub(super) fn new() -> Self {
-        Self { bytes: HEADER.to_vec(), offsets: Vec::new() }
+        Self { bytes: HEADER.to_vec(), taken: 0, digest: Context::new(&SHA256), offsets: Vec::new() }
     }
 
     /// Adds the next object; the first is number 1.
@@ -49,31 +53,39 @@ impl Writer {
 
     /// Size in bytes so far.
     pub(super) fn len(&self) -> usize {
-        self.bytes.len()
+        self.taken + self.bytes.len()
     }
 
-    /// Writes the cross-reference table and the trailer.
-    pub(super) fn finish(self) -> Vec<u8> {
-        let Self { mut bytes, offsets } = self;
-        let id = digest(&SHA256, &bytes);
+    /// Hands out what was written so far, so that it need not be kept.
+    pub(super) fn take(&mut self) -> Vec<u8> {
+        self.digest.update(&self.bytes);
+        self.taken = self.len();
+        std::mem::take(&mut self.bytes)
+    }
+
+    /// Writes the cross-reference table and the trailer, and hands out what was not taken yet.
+    pub(super) fn finish(mut self) -> Vec<u8> {
+        self.digest.update(&self.bytes);
+        let start = self.len();
+        let Self { mut bytes, digest, offsets, .. } = self;
+        let id = digest.finish();
         let id = hex::encode(id.as_ref().get(..16).unwrap_or_default());
-        let start = bytes.len();
-        put(&mut bytes, format_args!("xref\n0 {}\n0000000000 65535 f \n", offsets.len() + 1));
+        let size = offsets.len() + 1;
+        put(&mut bytes, format_args!("xref\n0 {size}\n0000000000 65535 f \n"));
         for offset in &offsets {
             put(&mut bytes, format_args!("{offset:010} 00000 n \n"));
         }
         put(
             &mut bytes,
             format_args!(
-                "trailer\n<</Size {}/Root {CATALOG} 0 R/ID[<{id}><{id}>]>>\nstartxref\n{start}\n%%EOF\n",
-                offsets.len() + 1
+                "trailer\n<</Size {size}/Root {CATALOG} 0 R/ID[<{id}><{id}>]>>\nstartxref\n{start}\n%%EOF\n"
             ),
         );
         bytes
     }
 
     fn open(&mut self) {
-        self.offsets.push(self.bytes.len());
+        self.offsets.push(self.len());
         put(&mut self.bytes, format_args!("{} 0 obj\n", self.offsets.len()));
     }
 
