@@ -1,6 +1,8 @@
 //! Other people's implementations against ours, both ways: Google Tink for streams and blobs, PyHPKE and @hpke/core for the
 //! HPKE part, PyCA cryptography and Node for Ed25519. The other side's programs are in `tests/foreign/` at the root.
 
+#![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
+
 use std::ffi::OsStr;
 use std::io::Write as _;
 use std::path::PathBuf;
