@@ -1,7 +1,8 @@
 //! Makes the test vectors: `cargo run -p sluse-envelope --example make_vectors -- FOLDER`.
 //!
 //! The committed ones were made once and are not made again: they are what keeps the format from changing. Byte strings
-//! are base64url without padding; `content` and `plaintext` are the bytes 0, 1, … 250, 0, 1, … as far as `size` says.
+//! are base64url without padding; every content is the bytes 0, 1, … 250, 0, 1, … as far as `size` says. `refused.json` is
+//! written by hand: what must not open, as changes to these.
 
 use std::error::Error;
 use std::path::Path;
@@ -87,6 +88,7 @@ fn messages() -> Result<Value, Box<dyn Error>> {
                 "created": CREATED,
                 "size": size,
                 "recipient_private": *key_text::write_private(&recipient, None)?,
+                "sealer_private": *key_text::write_private(&sealer, None)?,
                 "sealer_public": key_text::write_public(sealer.verifying_key()),
                 "message": base64(&sealing.seal(&content(size))?),
             }));
@@ -133,9 +135,12 @@ fn streams() -> Result<Value, Box<dyn Error>> {
 
 fn blobs() -> Result<Value, Box<dyn Error>> {
     let mut vectors = Vec::new();
-    for (direction, index, size) in
-        [(Direction::Dmz, 0, 0), (Direction::Secure, 1, 1), (Direction::Quarantine, 999, 4097)]
-    {
+    for (direction, index, size) in [
+        (Direction::Dmz, 0, 0),
+        (Direction::Secure, 1, 1),
+        (Direction::Quarantine, 999, 4097),
+        (Direction::Dmz, 2, 4096),
+    ] {
         let place = BlobPlace { submission: SubmissionId::new(CREATED)?, index, direction };
         let mut out = Vec::new();
         let mut sealer = BlobSealer::new(&place)?;
