@@ -13,8 +13,6 @@
 //! Invariants: no plaintext leaves the opener before its segment verified, and never any padding; only
 //! [`BlobOpener::finish`] says that the content is whole and the one the manifest names.
 
-use serde::{Deserialize, Serialize};
-
 use crate::blob_key::BlobKey;
 use crate::digest::{Hasher, Sha256};
 use crate::header::Direction;
@@ -207,7 +205,7 @@ impl From<OpenStreamError> for OpenBlobError {
 }
 
 /// What a blob must turn out to hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Expected {
     /// Bytes of content.
     pub size: u64,

@@ -93,7 +93,9 @@
 //!
 //! Signatures say who sealed, not who submitted. HPKE's base mode has no forward secrecy for the recipient: who gets a
 //! private key opens everything sealed to it, so keys are rotated and old ones destroyed. Replay within the allowed age is
-//! for the reader's memory of ids to catch. Buffers that callers pass as `out` are theirs to clear.
+//! for the reader's memory of ids to catch. Private keys, blob keys and message contents are zeroised when
+//! dropped, but `ring` and `aes-gcm` keep expanded keys that they do not zeroise, and buffers that callers pass as `out` are
+//! theirs to clear.
 //!
 //! # The parts
 //!

@@ -73,9 +73,9 @@ pub enum SealError {
         /// Bytes of content.
         length: usize,
     },
-    /// HPKE refused the recipient's key (an X25519 point of small order, say): the key is bad, not the content.
-    #[error("cannot seal to the recipient's key: {0}")]
-    Recipient(HpkeError),
+    /// HPKE refused the recipient's key, as it does an X25519 point of small order. The key is bad, not the content.
+    #[error("nothing can be sealed to key {0}")]
+    BadRecipient(KeyId),
 }
 
 impl Sealing<'_> {
@@ -122,7 +122,7 @@ impl Sealing<'_> {
             PublicKem::XWing(key) => encrypt::<XWing>(key, &aad, enc, plaintext),
             PublicKem::X25519(key) => encrypt::<X25519HkdfSha256>(key, &aad, enc, plaintext),
         }
-        .map_err(SealError::Recipient)?;
+        .map_err(|_| SealError::BadRecipient(header.recipient))?;
         message.extend_from_slice(&tag);
         let signature = self.sealer.sign(Domain::MESSAGE, &message);
         message.extend_from_slice(&signature.to_bytes());

@@ -236,9 +236,10 @@ impl StreamOpener {
     }
 }
 
-/// Moves the buffer's bytes to the end of `out`, without copying when `out` is empty, and leaves the buffer empty.
+/// Moves the buffer's bytes to the end of `out`, and leaves the buffer empty. An empty `out` changes places with the buffer,
+/// which saves the copy, unless it is so large that its owner means to collect more in it.
 fn give(buffer: &mut Zeroizing<Vec<u8>>, out: &mut Vec<u8>) {
-    if out.is_empty() {
+    if out.is_empty() && out.capacity() <= 2 * SEGMENT_LEN {
         std::mem::swap(&mut **buffer, out);
         buffer.clear();
     } else {

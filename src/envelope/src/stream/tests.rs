@@ -233,3 +233,31 @@ fn a_huge_announced_length_takes_no_memory() {
     assert!(opener.buffer.capacity() <= SEGMENT_LEN);
     assert!(matches!(StreamOpener::new(key(), b"", u64::MAX), Err(OpenStreamError::TooLong)));
 }
+
+#[derive(serde::Deserialize)]
+struct Vector {
+    key: BlobKey,
+    associated_data: String,
+    size: usize,
+    header: String,
+    ciphertext_sha256: crate::digest::Sha256,
+}
+
+#[test]
+fn the_committed_vectors_come_out_again_from_their_headers() {
+    use base64::Engine as _;
+    let bytes = |text: &str| base64::engine::general_purpose::URL_SAFE_NO_PAD.decode(text).unwrap();
+    let vectors: Vec<Vector> = serde_json::from_str(include_str!("../../vectors/streams.json")).unwrap();
+    assert_eq!(vectors.len(), 7);
+    for vector in vectors {
+        let header = bytes(&vector.header).try_into().unwrap();
+        let segments =
+            SegmentSealer::with_header(&vector.key, &bytes(&vector.associated_data), &header).unwrap();
+        let mut sealer = StreamSealer::starting_with(segments, header);
+        let content: Vec<u8> = (0..=250).cycle().take(vector.size).collect();
+        let mut out = Vec::new();
+        sealer.update(&content, &mut out).unwrap();
+        sealer.finish(&mut out).unwrap();
+        assert_eq!(crate::digest::Sha256::of(&out), vector.ciphertext_sha256, "{}", vector.size);
+    }
+}
