@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::format::Format;
+
 /// What became of one file. The order is by severity: a container is at least as bad as its worst child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -152,6 +154,9 @@ pub struct Report {
     pub size: u64,
     /// SHA-256 (hex) as it came.
     pub sha256: String,
+    /// The rebuilt copy's format (`docm` comes out as `docx`), where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rebuilt_as: Option<Format>,
     /// Size in bytes after rebuilding, where there is a rebuilt copy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rebuilt_size: Option<u64>,
