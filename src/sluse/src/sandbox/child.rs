@@ -74,8 +74,8 @@ fn serve(examine: fn(&Rules, &Job, &[u8]) -> Result<(), ChildError>) -> Result<(
         Ok(rules) => rules,
         Err(error) => {
             let text = error.to_string();
-            let cut = text.get(..MAX_TEXT_BYTES as usize).unwrap_or(&text);
-            send(Kind::SetupFailed, NO_FILE, &[cut.as_bytes()])?;
+            let cut = text.as_bytes().get(..MAX_TEXT_BYTES).unwrap_or(text.as_bytes());
+            send(Kind::SetupFailed, NO_FILE, &[cut])?;
             return Err(error);
         }
     };

@@ -91,6 +91,10 @@ pub struct TaskFile {
 
 /// What a worker found. Everything in it was checked as far as it can be; none of it is more than a worker's word.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an event is taken apart where it arrives, never kept in numbers"
+)]
 pub enum Event {
     /// The form fields: canonical JSON, or what is wrong with them.
     Fields(Result<Vec<u8>, Vec<FieldError>>),
@@ -294,7 +298,7 @@ impl Maker {
         send(socket, Kind::Setup, NO_FILE, &[&serde_json::to_vec(&setup)?]).await?;
         match read_header(socket).await? {
             Some(Header { kind: Kind::Ready, len: 0, .. }) => Ok(None),
-            Some(Header { kind: Kind::SetupFailed, len, .. }) if len <= MAX_TEXT_BYTES => {
+            Some(Header { kind: Kind::SetupFailed, len, .. }) if len <= MAX_TEXT_BYTES as u64 => {
                 let text = read_payload(socket, len).await?;
                 Ok(Some(plain(&String::from_utf8_lossy(&text))))
             }

@@ -43,7 +43,7 @@ pub const MAX_FIELDS_BYTES: u64 = 4 << 20;
 pub(super) const MAX_REPORT_BYTES: u64 = 16 << 20;
 
 /// Longest SetupFailed text.
-pub(super) const MAX_TEXT_BYTES: u64 = 4096;
+pub(super) const MAX_TEXT_BYTES: usize = 4096;
 
 /// Longest File payload: a name, a media type and the limits.
 pub(super) const MAX_FILE_TASK_BYTES: u64 = 64 << 10;
