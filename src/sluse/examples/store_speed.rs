@@ -61,7 +61,7 @@ async fn queue(dir: &Path) {
         let put = move || {
             let queue = putter.clone();
             async move {
-                drop(queue.put(Message { id: SubmissionId::new(), body: vec![7; 4096] }).await.map(drop))
+                drop(queue.put(Message { id: SubmissionId::new(), body: vec![7; 4096] }).await.map(drop));
             }
         };
         let count = measure("put of 4 KiB", tasks, put).await;
