@@ -282,5 +282,31 @@ async fn other_roles_log_is_refused() {
     let dir = tempfile::tempdir().unwrap();
     nine(dir.path()).await;
     let refused = AuditLog::open(dir.path(), Role::Outlet, AuditOptions::default(), sign, &check);
-    assert!(matches!(refused, Err(AuditError::Distrusted(_))));
+    assert!(matches!(refused, Err(AuditError::Distrusted(f)) if f.what == What::OtherRole("bridge")));
+}
+
+#[tokio::test]
+async fn forgotten_files_go_and_the_rest_verifies() {
+    let dir = tempfile::tempdir().unwrap();
+    let positions = nine(dir.path()).await;
+    let leftover = fs::read(&log_files(dir.path())[0]).unwrap();
+    let log = open(dir.path(), 900).unwrap();
+    assert_eq!(log.forget_before(std::time::UNIX_EPOCH).await.unwrap(), 0);
+    let future = std::time::SystemTime::now() + Duration::from_secs(60);
+    // The entry that says so begins a file, which is then the newest.
+    assert_eq!(log.forget_before(future).await.unwrap(), 2);
+    log.close().await.unwrap();
+    let summary = verified(dir.path(), &positions).unwrap();
+    assert_eq!((summary.first, summary.last.seq, summary.files), (7, 10, 2));
+    assert_eq!(entries(dir.path(), 10, 1).unwrap()[0].event.as_str(), "forgotten");
+
+    // As a crash before the removal leaves it.
+    let first = dir.path().join(format!("audit-{:020}.jsonl", 1));
+    fs::write(&first, leftover).unwrap();
+    verified(dir.path(), &positions).unwrap();
+    open(dir.path(), 900).unwrap().close().await.unwrap();
+    assert!(!first.exists());
+    // Another beginning than the signed one.
+    fs::remove_file(&log_files(dir.path())[0]).unwrap();
+    assert!(verified(dir.path(), &[]).is_err());
 }

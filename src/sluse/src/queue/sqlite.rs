@@ -137,8 +137,10 @@ impl From<DatabaseError> for QueueError {
     fn from(error: DatabaseError) -> Self {
         match error {
             DatabaseError::Full { .. } => Self::Full,
-            DatabaseError::Busy { .. } | DatabaseError::Closed { .. } => Self::Unavailable(Box::new(error)),
-            _ => Self::Damaged(Box::new(error)),
+            DatabaseError::Corrupt { .. } | DatabaseError::Foreign { .. } | DatabaseError::Newer { .. } => {
+                Self::Damaged(Box::new(error))
+            }
+            _ => Self::Unavailable(Box::new(error)),
         }
     }
 }
@@ -306,7 +308,7 @@ impl Queue for SqliteQueue {
                 connection
                     .prepare_cached(
                         "SELECT id, due_at, leased, attempt, length(body), enqueued_at
-                         FROM message WHERE queue = ?1 ORDER BY enqueued_at, number LIMIT ?2",
+                         FROM message WHERE queue = ?1 ORDER BY number LIMIT ?2",
                     )?
                     .query_map(params![&*name, limit], |row| {
                         let due = row.get::<_, i64>(1)? <= now;
@@ -394,7 +396,7 @@ impl SqliteQueue {
                 move |connection| {
                     let now = clock();
                     if latest.swap(now, Ordering::Relaxed) > now {
-                        release_from_later_clock(connection, now)?;
+                        release_from_later_clock(connection, &name, now)?;
                     }
                     lease_due(connection, &name, now, lease_ms, max)
                 },
@@ -492,10 +494,13 @@ fn leased_row(row: &Row<'_>) -> rusqlite::Result<Leased> {
 }
 
 /// Makes everything due that was timed by a clock later than this one; leases keep working until taken by another.
-fn release_from_later_clock(connection: &Connection, now: i64) -> rusqlite::Result<()> {
+fn release_from_later_clock(connection: &Connection, queue: &str, now: i64) -> rusqlite::Result<()> {
+    // Nothing is due before it was set, so the first condition loses none and finds them by the index.
     connection
-        .prepare_cached("UPDATE message SET due_at = ?1, set_at = ?1 WHERE set_at > ?1")?
-        .execute([now])?;
+        .prepare_cached(
+            "UPDATE message SET due_at = ?2, set_at = ?2 WHERE queue = ?1 AND due_at > ?2 AND set_at > ?2",
+        )?
+        .execute(params![queue, now])?;
     Ok(())
 }
 
