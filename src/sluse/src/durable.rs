@@ -39,6 +39,8 @@ pub fn write(path: &Path, content: &[u8]) -> io::Result<()> {
 /// Any I/O failure, or something other than a folder has that name.
 pub fn create_dir(path: &Path) -> io::Result<()> {
     if path.is_dir() {
+        // Whoever made it may have died before the sync. A parent that may not be read is the system's own.
+        drop(sync_parent(path));
         return Ok(());
     }
     if let Some(parent) = path.parent().filter(|parent| !parent.as_os_str().is_empty()) {
@@ -46,7 +48,7 @@ pub fn create_dir(path: &Path) -> io::Result<()> {
     }
     match DirBuilder::new().mode(0o700).create(path) {
         Ok(()) => sync_parent(path),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => Ok(()),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && path.is_dir() => sync_parent(path),
         Err(error) => Err(error),
     }
 }
@@ -62,7 +64,8 @@ pub fn create_file(path: &Path) -> io::Result<bool> {
             sync_parent(path)?;
             Ok(true)
         }
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(false),
+        // Whoever made it may have died before the sync.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => sync_parent(path).map(|()| false),
         Err(error) => Err(error),
     }
 }

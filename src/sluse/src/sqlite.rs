@@ -56,13 +56,12 @@ pub enum DatabaseError {
         /// The database file.
         path: PathBuf,
     },
-    /// The file is damaged or no SQLite database.
-    #[error("{}: the file is damaged or not a database; restore it from a copy, or move it away to begin anew", .path.display())]
+    /// The file is damaged, holds what it should not, or is no SQLite database.
+    #[error("{}: damaged or not a database ({cause}); restore it from a copy, or move it away to begin anew", .path.display())]
     Corrupt {
         /// The database file.
         path: PathBuf,
         /// What SQLite said.
-        #[source]
         cause: Arc<rusqlite::Error>,
     },
     /// The file is a database of another kind.
@@ -101,7 +100,6 @@ pub enum DatabaseError {
         /// The database file.
         path: PathBuf,
         /// What the operating system said.
-        #[source]
         cause: Arc<std::io::Error>,
     },
     /// Anything else that SQLite reports.
@@ -110,7 +108,6 @@ pub enum DatabaseError {
         /// The database file.
         path: PathBuf,
         /// What SQLite said.
-        #[source]
         cause: Arc<rusqlite::Error>,
     },
 }
@@ -118,6 +115,9 @@ pub enum DatabaseError {
 impl DatabaseError {
     fn from_sql(path: &Path, cause: rusqlite::Error) -> Self {
         let path = path.to_owned();
+        if matches!(cause, rusqlite::Error::FromSqlConversionFailure(..)) {
+            return Self::Corrupt { path, cause: Arc::new(cause) };
+        }
         match cause.sqlite_error_code() {
             Some(ErrorCode::DiskFull) => Self::Full { path },
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Self::Busy { path },

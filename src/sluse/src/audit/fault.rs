@@ -22,7 +22,6 @@ pub enum AuditError {
         /// The file.
         file: PathBuf,
         /// What the operating system said.
-        #[source]
         cause: Arc<io::Error>,
     },
     /// Another process is writing this log.
@@ -98,6 +97,9 @@ pub enum What {
     /// The head's signature is not by the given key.
     #[error("the head's signature is wrong")]
     HeadForged,
+    /// The log is another role's.
+    #[error("this is the log of the role {0}")]
+    OtherRole(&'static str),
     /// The head is older than a file that is begun only after signing.
     #[error("the signed head is older than the file that begins with entry {newest}: it was put back")]
     HeadOutdated {

@@ -127,9 +127,7 @@ pub(super) fn read(line: &[u8], last: Position) -> Result<(Entry, Position), Wha
     if sha256(hashed) != hash {
         return Err(What::Changed);
     }
-    let mut json = hashed.to_vec();
-    json.push(b'}');
-    let entry: Entry = serde_json::from_slice(&json).map_err(|_| What::NotAnEntry)?;
+    let entry = entry(hashed).ok_or(What::NotAnEntry)?;
     let expected = last.seq.saturating_add(1);
     if entry.seq != expected {
         return Err(What::OutOfOrder { expected, found: entry.seq });
@@ -140,13 +138,22 @@ pub(super) fn read(line: &[u8], last: Position) -> Result<(Entry, Position), Wha
     Ok((entry, Position { seq: expected, hash }))
 }
 
-/// The link of a line (without its newline) to the one before it: where a chain starts that is read from the middle.
-pub(super) fn link(line: &[u8]) -> Option<Position> {
+/// Reads a line (without its newline) by itself; its hash is not checked.
+pub(super) fn parse(line: &[u8]) -> Option<Entry> {
     let (hashed, _) = split(line)?;
-    let mut json = hashed.to_vec();
-    json.push(b'}');
-    let entry: Entry = serde_json::from_slice(&json).ok()?;
-    Some(Position { seq: entry.seq.checked_sub(1)?, hash: parse_hash(&entry.prev)? })
+    entry(hashed)
+}
+
+impl Entry {
+    /// The position that the entry says it follows.
+    pub(super) fn follows(&self) -> Option<Position> {
+        Some(Position { seq: self.seq.checked_sub(1)?, hash: parse_hash(&self.prev)? })
+    }
+}
+
+fn entry(hashed: &[u8]) -> Option<Entry> {
+    // The hash was put before the closing brace.
+    serde_json::from_slice(&[hashed, b"}"].concat()).ok()
 }
 
 fn split(line: &[u8]) -> Option<(&[u8], &str)> {

@@ -27,6 +27,7 @@ mod head;
 mod line;
 mod log;
 mod verify;
+mod writer;
 
 pub use event::{Detail, Event, Record, Role};
 pub use fault::{AuditError, Fault, What};

@@ -31,7 +31,7 @@ pub struct Summary {
 }
 
 /// Checks every line, the chain across all files and the signed head of the log in `dir`, and that the `known`
-/// positions (from delivered manifests) are in it. `check` says whether a signature by the log's key fits the bytes.
+/// positions (from delivered manifests) are in it, unless they are of entries let go since. `check` says whether a signature by the log's key fits the bytes.
 /// Blocks.
 ///
 /// # Errors
@@ -49,7 +49,9 @@ pub fn verify(
         what: What::HeadMissing,
     })?;
     let live = is_live(dir)?;
-    let files = files(dir)?;
+    let mut files = files(dir)?;
+    // What stands before the signed beginning was let go; a crash may have kept the files from being removed.
+    files.retain(|(_, first)| *first >= head.first);
     let mut anchors: Vec<Position> = known.to_vec();
     anchors.push(head.last);
     anchors.retain(|anchor| anchor.seq >= head.first);
@@ -160,10 +162,16 @@ pub(super) fn scan(
 
 /// The position that a file's first line says it follows; `None` for a file without a whole line.
 pub(super) fn start_of(file: &Path) -> Result<Option<Position>, AuditError> {
+    let Some(entry) = first_entry(file)? else { return Ok(None) };
+    entry.follows().map(Some).ok_or_else(|| fault(file, 1, What::NotAnEntry))
+}
+
+/// A file's first entry, not yet checked; `None` for a file without a whole line.
+pub(super) fn first_entry(file: &Path) -> Result<Option<Entry>, AuditError> {
     let mut reader = BufReader::with_capacity(MAX_LINE, open(file)?);
     let Some(text) = next_line(&mut reader, file)? else { return Ok(None) };
     let Some(content) = text.strip_suffix(b"\n") else { return Ok(None) };
-    line::link(content).map(Some).ok_or_else(|| fault(file, 1, What::NotAnEntry))
+    line::parse(content).map(Some).ok_or_else(|| fault(file, 1, What::NotAnEntry))
 }
 
 /// The log's files with the numbers in their names, in order.

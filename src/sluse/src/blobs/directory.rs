@@ -9,8 +9,9 @@
 //! temp ─▶ fsync ─▶ rename (never over another) ─▶ fsync of the folder. File I/O runs on tokio's blocking threads, in
 //! pieces of [`CHUNK`] bytes; one blob at work holds one such piece.
 
-use std::fs::{self, File};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Write};
+use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -52,6 +53,7 @@ impl DirectoryBlobs {
     pub fn open(root: &Path, options: DirectoryOptions) -> Result<Self, BlobError> {
         let temp = root.join("tmp");
         durable::create_dir(&temp).map_err(failed)?;
+        make_shards(root).map_err(failed)?;
         remove_stale(&temp, options.stale_after).map_err(failed)?;
         Ok(Self { root: Arc::from(root), min_free_bytes: options.min_free_bytes })
     }
@@ -160,9 +162,6 @@ impl WriteBlob for DirectoryWriter {
         let temp = self.temp.take().ok_or(BlobError::Interrupted)?;
         let (path, name, written) = (self.store.path(name), name.clone(), self.written);
         off_thread(move || {
-            if let Some(folder) = path.parent() {
-                durable::create_dir(folder).map_err(failed)?;
-            }
             temp.publish(&path).map_err(|error| match error.kind() {
                 io::ErrorKind::AlreadyExists => BlobError::AlreadyThere(name),
                 _ => failed(error),
@@ -199,6 +198,17 @@ impl ReadBlob for DirectoryReader {
         self.left = self.left.saturating_sub(u64::try_from(wanted).unwrap_or(u64::MAX));
         Ok(if chunk.is_empty() { None } else { Some(chunk) })
     }
+}
+
+/// Makes the 256 folders at once, so that no blob is ever published in one whose own entry is not durable.
+fn make_shards(root: &Path) -> io::Result<()> {
+    for shard in 0..=u8::MAX {
+        match DirBuilder::new().mode(0o700).create(root.join(format!("{shard:02x}"))) {
+            Err(error) if error.kind() != io::ErrorKind::AlreadyExists => return Err(error),
+            _ => {}
+        }
+    }
+    durable::sync_dir(root)
 }
 
 fn list(root: &Path, age: Duration, limit: usize) -> io::Result<Vec<StoredBlob>> {

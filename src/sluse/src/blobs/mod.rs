@@ -43,7 +43,7 @@ pub enum BlobError {
     Interrupted,
     /// The store cannot be used.
     #[error("the blob store cannot be used: {0}")]
-    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    Unavailable(Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// A blob in the store's listing.

@@ -275,8 +275,8 @@ impl IntakeLedger {
                 connection
                     .prepare_cached(
                         "DELETE FROM submission WHERE id IN (
-                            SELECT id FROM submission WHERE changed_at < ?1
-                            AND state NOT IN ('received', 'examining') LIMIT ?2)",
+                            SELECT id FROM submission WHERE changed_at < ?1 AND state IN
+                            ('pending', 'relayed', 'relayed_in_part', 'quarantined', 'rejected', 'expired') LIMIT ?2)",
                     )?
                     .execute(params![to_ms(before), limit])
             })

@@ -25,20 +25,22 @@ pub enum LedgerError {
     /// No room; come back later.
     #[error("the ledger has no room left")]
     Full,
-    /// The ledger is closed or locked by another process; trying again may help.
+    /// The ledger is closed, locked by another process or out of reach; trying again may help.
     #[error("the ledger cannot be used now: {0}")]
-    Unavailable(#[source] DatabaseError),
+    Unavailable(DatabaseError),
     /// The ledger's file is damaged or holds what it should not; trying again does not help.
     #[error("the ledger is damaged: {0}")]
-    Damaged(#[source] DatabaseError),
+    Damaged(DatabaseError),
 }
 
 impl From<DatabaseError> for LedgerError {
     fn from(error: DatabaseError) -> Self {
         match error {
             DatabaseError::Full { .. } => Self::Full,
-            DatabaseError::Busy { .. } | DatabaseError::Closed { .. } => Self::Unavailable(error),
-            _ => Self::Damaged(error),
+            DatabaseError::Corrupt { .. } | DatabaseError::Foreign { .. } | DatabaseError::Newer { .. } => {
+                Self::Damaged(error)
+            }
+            _ => Self::Unavailable(error),
         }
     }
 }

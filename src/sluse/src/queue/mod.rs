@@ -145,11 +145,11 @@ pub enum QueueError {
     #[error("the lease ran out and the message has moved on")]
     Stale,
     /// The queue is closed, busy or out of reach; trying again may help.
-    #[error("the queue cannot be used now")]
-    Unavailable(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the queue cannot be used now: {0}")]
+    Unavailable(Box<dyn std::error::Error + Send + Sync>),
     /// The queue's storage is damaged; trying again does not help.
-    #[error("the queue is damaged")]
-    Damaged(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error("the queue is damaged: {0}")]
+    Damaged(Box<dyn std::error::Error + Send + Sync>),
 }
 
 /// One named queue.
@@ -162,7 +162,8 @@ pub trait Queue: Send + Sync {
     /// still have been stored: putting the same id again is safe.
     async fn put(&self, message: Message) -> Result<Put, QueueError>;
 
-    /// Takes up to `max` messages, waiting up to `wait` for the first. Empty when none came.
+    /// Takes up to `max` messages, waiting up to `wait` for the first. Empty when none came. Each may be of [`MAX_BODY`]
+    /// bytes, and the lease of all begins now.
     ///
     /// Dropping the future returns what it took.
     ///

@@ -75,11 +75,15 @@ impl Default for QueueOptions {
     }
 }
 
+/// Gives the time in milliseconds since 1970.
+type Clock = fn() -> i64;
+
 /// An open queue file, from which the queues in it are taken by name.
 #[derive(Debug)]
 pub struct SqliteQueues {
     database: Database,
     lease: Duration,
+    clock: Clock,
     wake: Mutex<HashMap<CodeWord, Arc<Notify>>>,
 }
 
@@ -89,8 +93,12 @@ impl SqliteQueues {
     /// # Errors
     /// See [`DatabaseError`].
     pub fn open(path: &Path, options: QueueOptions) -> Result<Self, DatabaseError> {
+        Self::open_with_clock(path, options, now_ms)
+    }
+
+    fn open_with_clock(path: &Path, options: QueueOptions, clock: Clock) -> Result<Self, DatabaseError> {
         let database = Database::open(path, SCHEMA, options.max_bytes)?;
-        Ok(Self { database, lease: options.lease, wake: Mutex::default() })
+        Ok(Self { database, lease: options.lease, clock, wake: Mutex::default() })
     }
 
     /// The queue of that name; it exists by being named.
@@ -100,7 +108,8 @@ impl SqliteQueues {
         SqliteQueue {
             name: Arc::from(name.as_str()),
             database: self.database.clone(),
-            lease_ms: i64::try_from(self.lease.as_millis()).unwrap_or(i64::MAX / 4),
+            lease_ms: i64::try_from(self.lease.as_millis()).unwrap_or(i64::MAX),
+            clock: self.clock,
             wake: Arc::clone(wake.entry(name.clone()).or_default()),
             latest: Arc::new(AtomicI64::new(i64::MAX)),
         }
@@ -118,6 +127,7 @@ pub struct SqliteQueue {
     name: Arc<str>,
     database: Database,
     lease_ms: i64,
+    clock: Clock,
     wake: Arc<Notify>,
     /// Latest time seen by a lease: a smaller one means that the clock was set back. Unset, it counts as set back.
     latest: Arc<AtomicI64>,
@@ -127,8 +137,10 @@ impl From<DatabaseError> for QueueError {
     fn from(error: DatabaseError) -> Self {
         match error {
             DatabaseError::Full { .. } => Self::Full,
-            DatabaseError::Busy { .. } | DatabaseError::Closed { .. } => Self::Unavailable(Box::new(error)),
-            _ => Self::Damaged(Box::new(error)),
+            DatabaseError::Corrupt { .. } | DatabaseError::Foreign { .. } | DatabaseError::Newer { .. } => {
+                Self::Damaged(Box::new(error))
+            }
+            _ => Self::Unavailable(Box::new(error)),
         }
     }
 }
@@ -140,6 +152,7 @@ impl Queue for SqliteQueue {
         if bytes > MAX_BODY {
             return Err(QueueError::TooLarge { bytes });
         }
+        let clock = self.clock;
         let name = Arc::clone(&self.name);
         let stored = self
             .database
@@ -149,7 +162,7 @@ impl Queue for SqliteQueue {
                         "INSERT INTO message (queue, id, enqueued_at, due_at, set_at, leased, fence, attempt, body)
                          VALUES (?1, ?2, ?3, ?3, ?3, 0, 0, 0, ?4) ON CONFLICT (queue, id) DO NOTHING",
                     )?
-                    .execute(params![&*name, message.id.as_bytes(), now_ms(), message.body])
+                    .execute(params![&*name, message.id.as_bytes(), clock(), message.body])
             })
             .await?;
         if stored == 0 {
@@ -180,11 +193,12 @@ impl Queue for SqliteQueue {
     }
 
     async fn extend(&self, receipt: &LeaseReceipt) -> Result<(), QueueError> {
+        let clock = self.clock;
         let (number, fence, lease_ms) = (receipt.number, receipt.fence, self.lease_ms);
         let changed = self
             .database
             .write(move |connection| {
-                let now = now_ms();
+                let now = clock();
                 connection
                     .prepare_cached(
                         "UPDATE message SET due_at = ?1, set_at = ?2 WHERE number = ?3 AND fence = ?4 AND leased",
@@ -208,11 +222,12 @@ impl Queue for SqliteQueue {
     }
 
     async fn nack(&self, receipt: LeaseReceipt, delay: Duration) -> Result<(), QueueError> {
+        let clock = self.clock;
         let delay = i64::try_from(delay.as_millis()).unwrap_or(i64::MAX);
         let changed = self
             .database
             .write(move |connection| {
-                let now = now_ms();
+                let now = clock();
                 connection
                     .prepare_cached(
                         "UPDATE message SET due_at = ?1, set_at = ?2, leased = 0
@@ -229,6 +244,7 @@ impl Queue for SqliteQueue {
     }
 
     async fn dead_letter(&self, receipt: LeaseReceipt, reason: &CodeWord) -> Result<(), QueueError> {
+        let clock = self.clock;
         let reason = reason.clone();
         let changed = self
             .database
@@ -240,7 +256,7 @@ impl Queue for SqliteQueue {
                          SELECT queue, id, enqueued_at, ?3, attempt, ?4, body FROM message
                          WHERE number = ?1 AND fence = ?2 AND leased",
                     )?
-                    .execute(params![receipt.number, receipt.fence, now_ms(), reason.as_str()])?;
+                    .execute(params![receipt.number, receipt.fence, clock(), reason.as_str()])?;
                 connection
                     .prepare_cached("DELETE FROM message WHERE number = ?1 AND fence = ?2 AND leased")?
                     .execute([receipt.number, receipt.fence])
@@ -250,11 +266,12 @@ impl Queue for SqliteQueue {
     }
 
     async fn depth(&self) -> Result<Depth, QueueError> {
+        let clock = self.clock;
         let name = Arc::clone(&self.name);
         let depth = self
             .database
             .read(move |connection| {
-                let now = now_ms();
+                let now = clock();
                 let dead: i64 = connection
                     .prepare_cached("SELECT count(*) FROM dead WHERE queue = ?1")?
                     .query_row([&*name], |row| row.get(0))?;
@@ -282,15 +299,16 @@ impl Queue for SqliteQueue {
     }
 
     async fn list(&self, limit: u32) -> Result<Vec<Listed>, QueueError> {
+        let clock = self.clock;
         let name = Arc::clone(&self.name);
         let list = self
             .database
             .read(move |connection| {
-                let now = now_ms();
+                let now = clock();
                 connection
                     .prepare_cached(
                         "SELECT id, due_at, leased, attempt, length(body), enqueued_at
-                         FROM message WHERE queue = ?1 ORDER BY enqueued_at, number LIMIT ?2",
+                         FROM message WHERE queue = ?1 ORDER BY number LIMIT ?2",
                     )?
                     .query_map(params![&*name, limit], |row| {
                         let due = row.get::<_, i64>(1)? <= now;
@@ -341,6 +359,7 @@ impl Queue for SqliteQueue {
     }
 
     async fn redrive(&self, id: SubmissionId) -> Result<bool, QueueError> {
+        let clock = self.clock;
         let name = Arc::clone(&self.name);
         let found = self
             .database
@@ -352,7 +371,7 @@ impl Queue for SqliteQueue {
                          SELECT queue, id, enqueued_at, ?3, ?3, 0, 0, 0, body FROM dead WHERE queue = ?1 AND id = ?2
                          ON CONFLICT (queue, id) DO NOTHING",
                     )?
-                    .execute(params![&*name, id.as_bytes(), now_ms()])?;
+                    .execute(params![&*name, id.as_bytes(), clock()])?;
                 connection
                     .prepare_cached("DELETE FROM dead WHERE queue = ?1 AND id = ?2")?
                     .execute(params![&*name, id.as_bytes()])
@@ -368,15 +387,16 @@ impl SqliteQueue {
     async fn take(&self, max: usize) -> Result<Vec<Leased>, QueueError> {
         let name = Arc::clone(&self.name);
         let latest = Arc::clone(&self.latest);
+        let clock = self.clock;
         let lease_ms = self.lease_ms;
         let home = (self.database.clone(), Arc::clone(&self.wake));
         let guard = self
             .database
             .write_guarded(
                 move |connection| {
-                    let now = now_ms();
+                    let now = clock();
                     if latest.swap(now, Ordering::Relaxed) > now {
-                        release_from_later_clock(connection, now)?;
+                        release_from_later_clock(connection, &name, now)?;
                     }
                     lease_due(connection, &name, now, lease_ms, max)
                 },
@@ -388,11 +408,12 @@ impl SqliteQueue {
 
     async fn any_due(&self) -> Result<bool, QueueError> {
         let name = Arc::clone(&self.name);
+        let clock = self.clock;
         let latest = self.latest.load(Ordering::Relaxed);
         let due = self
             .database
             .read(move |connection| {
-                let now = now_ms();
+                let now = clock();
                 let found = connection
                     .prepare_cached("SELECT 1 FROM message WHERE queue = ?1 AND due_at <= ?2 LIMIT 1")?
                     .query_row(params![&*name, now], |_| Ok(()))
@@ -473,10 +494,13 @@ fn leased_row(row: &Row<'_>) -> rusqlite::Result<Leased> {
 }
 
 /// Makes everything due that was timed by a clock later than this one; leases keep working until taken by another.
-fn release_from_later_clock(connection: &Connection, now: i64) -> rusqlite::Result<()> {
+fn release_from_later_clock(connection: &Connection, queue: &str, now: i64) -> rusqlite::Result<()> {
+    // Nothing is due before it was set, so the first condition loses none and finds them by the index.
     connection
-        .prepare_cached("UPDATE message SET due_at = ?1, set_at = ?1 WHERE set_at > ?1")?
-        .execute([now])?;
+        .prepare_cached(
+            "UPDATE message SET due_at = ?2, set_at = ?2 WHERE queue = ?1 AND due_at > ?2 AND set_at > ?2",
+        )?
+        .execute(params![queue, now])?;
     Ok(())
 }
 
