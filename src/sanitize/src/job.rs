@@ -6,7 +6,7 @@ use crate::failure::Failure;
 use crate::format::Format;
 use crate::identify::{Declared, identify};
 use crate::limits::Limits;
-use crate::report::{Removed, Report, Step, Verdict, plain, sha256_hex};
+use crate::report::{Removed, Report, Step, Verdict, sha256_hex};
 
 /// Looks at the bytes of every file, at every level, before it is parsed: the caller's scanners.
 pub trait Inspector {

@@ -7,7 +7,6 @@
 use std::future::poll_fn;
 use std::net::SocketAddr;
 use std::path::Path;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -104,5 +104,11 @@ pub fn log_as_json() {
 
 /// Turns core dumps off and keeps other processes of the same user from reading this one's memory: it holds keys.
 pub fn harden_process() {
-    crate::sandbox::harden_parent();
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let nothing = Rlimit { current: Some(0), maximum: Some(0) };
+    let hardened =
+        setrlimit(Resource::Core, nothing).and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable));
+    if let Err(cause) = hardened {
+        tracing::error!(%cause, "core dumps could not be turned off");
+    }
 }

@@ -59,8 +59,8 @@ impl DirectoryBlobs {
     }
 
     fn path(&self, name: &BlobRef) -> PathBuf {
-        let name = name.as_str();
-        self.root.join(name.get(..2).unwrap_or(name)).join(name)
+        let name = name.to_string();
+        self.root.join(name.get(..2).unwrap_or_default()).join(name)
     }
 
     /// Refuses when `more` bytes would leave too little room.
@@ -80,7 +80,7 @@ impl Blobs for DirectoryBlobs {
         let store = self.clone();
         off_thread(move || {
             store.room_for(CHUNK)?;
-            let name = format!("{}.tmp", BlobRef::random());
+            let name = format!("{}.tmp", BlobRef::generate().map_err(|cause| BlobError::Unavailable(Box::new(cause)))?);
             let temp = TempFile::create_in(&store.root.join("tmp"), &name).map_err(failed)?;
             let writer = DirectoryWriter { store, temp: Some(temp), buffer: Vec::new(), written: 0 };
             Ok(Box::new(writer) as BlobWriter)

@@ -122,17 +122,14 @@ impl Pending<'_> {
         self.report.steps.push(Step {
             name: "clamd".to_owned(),
             detail: Some(format!("{}: {subject}", scan.engine)),
-            result: scan.verdict.to_string(),
+            result: match &scan.verdict {
+                ScanVerdict::Clean => "ok".to_owned(),
+                ScanVerdict::Infected { name } => format!("found {name}"),
+            },
             microseconds: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
         });
-        match &scan.verdict {
-            ScanVerdict::Clean => {}
-            ScanVerdict::Infected { name } => {
-                self.condemn(Verdict::Infected, format!("clamd found {name} in {subject}"));
-            }
-            ScanVerdict::Unscannable { reason } => {
-                self.condemn(Verdict::Unscannable, format!("clamd could not scan {subject}: {reason}"));
-            }
+        if let ScanVerdict::Infected { name } = &scan.verdict {
+            self.condemn(Verdict::Infected, format!("clamd found {name} in {subject}"));
         }
     }
 }

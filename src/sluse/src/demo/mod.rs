@@ -155,7 +155,7 @@ impl Roles {
 async fn show_samples(zones: &Zones, portal: &Portal) -> Result<(), DemoError> {
     let mut table = comfy_table::Table::new();
     table
-        .load_preset(comfy_table::presets::UTF8_HORIZONTAL_ONLY)
+        .load_style(comfy_table::presets::UTF8_HORIZONTAL_ONLY)
         .set_content_arrangement(comfy_table::ContentArrangement::Dynamic)
         .set_header(["sample", "outcome", "what was done"]);
     let mut unexpected = Vec::new();

@@ -11,7 +11,6 @@
 //! submissions only. The receipt that was stored first is the receipt. An outcome may overtake `received` (a crash
 //! between the queue and this ledger); the receipt is then still to come and the key stays unanswered until it does.
 
-use std::fmt;
 use std::path::Path;
 use std::str::FromStr;
 use std::time::SystemTime;
@@ -20,7 +19,7 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use super::{LedgerError, bad_column, time_column};
-use crate::id::{BadName, CodeWord, SubmissionId};
+use crate::id::{CodeWord, SubmissionId};
 use crate::model::outcome::State;
 use crate::sqlite::{id_column, Database, Schema, now_ms, to_ms};
 
