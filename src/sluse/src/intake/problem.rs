@@ -10,7 +10,7 @@ use crate::schema::FieldError;
 
 /// A request that is not accepted. Nothing of it is kept.
 #[derive(Debug, thiserror::Error)]
-pub enum Problem {
+pub(super) enum Problem {
     /// No portal has this token.
     #[error("send the portal's token as \"Authorization: Bearer …\"")]
     Unauthorized,

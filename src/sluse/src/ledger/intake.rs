@@ -12,7 +12,6 @@
 //! between the queue and this ledger); the receipt is then still to come and the key stays unanswered until it does.
 
 use std::path::Path;
-use std::str::FromStr;
 use std::time::SystemTime;
 
 use rusqlite::types::Type;
