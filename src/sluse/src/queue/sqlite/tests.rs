@@ -99,14 +99,15 @@ async fn waiting_lease_is_woken_by_a_put_and_by_a_nack() {
     let dir = tempfile::tempdir().unwrap();
     let mut queues = open(&dir, Duration::from_secs(60));
     // So that it is not the look that finds the message.
-    queues.poll = Duration::from_secs(60);
+    let long = Duration::from_secs(3600);
+    queues.poll = long;
     let queue = queues.queue(&word("q"));
-    let (leased, put) = tokio::join!(queue.lease(1, PATIENT), queue.put(message(b"x")));
+    let (leased, put) = tokio::join!(timeout(PATIENT, queue.lease(1, long)), queue.put(message(b"x")));
     put.unwrap();
-    let receipt = leased.unwrap().remove(0).receipt;
-    let (leased, nacked) = tokio::join!(queue.lease(1, PATIENT), queue.nack(receipt, AT_ONCE));
+    let receipt = leased.expect("not woken").unwrap().remove(0).receipt;
+    let (leased, nacked) = tokio::join!(timeout(PATIENT, queue.lease(1, long)), queue.nack(receipt, AT_ONCE));
     nacked.unwrap();
-    assert_eq!(leased.unwrap().len(), 1);
+    assert_eq!(leased.expect("not woken").unwrap().len(), 1);
 }
 
 #[tokio::test]
