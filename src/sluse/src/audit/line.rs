@@ -19,8 +19,9 @@ pub(super) const MAX_LINE: usize = 64 << 10;
 const HASH_KEY: &[u8] = b",\"hash\":\"";
 const HASH_END: &[u8] = b"\"}";
 
-/// A place in the log: an entry's number and hash. It commits to everything before it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+/// A place in the log: an entry's number and hash. It commits to everything before it. Written as `number:hex`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Position {
     /// The entry's number, from 1; 0 is the place before the first.
     pub seq: u64,
@@ -36,6 +37,20 @@ impl Position {
 impl fmt::Display for Position {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}:{}", self.seq, hex::encode(self.hash))
+    }
+}
+
+impl From<Position> for String {
+    fn from(position: Position) -> Self {
+        position.to_string()
+    }
+}
+
+impl TryFrom<String> for Position {
+    type Error = BadName;
+
+    fn try_from(text: String) -> Result<Self, BadName> {
+        text.parse()
     }
 }
 

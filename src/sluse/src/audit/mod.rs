@@ -18,6 +18,8 @@
 //! - log and head both put back to an older state: only the [`Position`]s kept elsewhere (delivered manifests) tell.
 //!   [`verify`] takes them.
 //!
+//! Old files may be let go ([`AuditLog::forget_before`]); the head then says, signed, where the log begins.
+//!
 //! Invariants: [`AuditLog::append`] returns after the line is durable; one process writes at a time; a log whose tail does
 //! not verify is never continued; no entry can hold free text, so none holds personal data.
 

@@ -84,6 +84,7 @@ pub struct SqliteQueues {
     database: Database,
     lease: Duration,
     clock: Clock,
+    poll: Duration,
     wake: Mutex<HashMap<CodeWord, Arc<Notify>>>,
 }
 
@@ -93,12 +94,8 @@ impl SqliteQueues {
     /// # Errors
     /// See [`DatabaseError`].
     pub fn open(path: &Path, options: QueueOptions) -> Result<Self, DatabaseError> {
-        Self::open_with_clock(path, options, now_ms)
-    }
-
-    fn open_with_clock(path: &Path, options: QueueOptions, clock: Clock) -> Result<Self, DatabaseError> {
         let database = Database::open(path, SCHEMA, options.max_bytes)?;
-        Ok(Self { database, lease: options.lease, clock, wake: Mutex::default() })
+        Ok(Self { database, lease: options.lease, clock: now_ms, poll: POLL, wake: Mutex::default() })
     }
 
     /// The queue of that name; it exists by being named.
@@ -110,6 +107,7 @@ impl SqliteQueues {
             database: self.database.clone(),
             lease_ms: i64::try_from(self.lease.as_millis()).unwrap_or(i64::MAX),
             clock: self.clock,
+            poll: self.poll,
             wake: Arc::clone(wake.entry(name.clone()).or_default()),
             latest: Arc::new(AtomicI64::new(i64::MAX)),
         }
@@ -128,6 +126,7 @@ pub struct SqliteQueue {
     database: Database,
     lease_ms: i64,
     clock: Clock,
+    poll: Duration,
     wake: Arc<Notify>,
     /// Latest time seen by a lease: a smaller one means that the clock was set back. Unset, it counts as set back.
     latest: Arc<AtomicI64>,
@@ -184,7 +183,7 @@ impl Queue for SqliteQueue {
                 if left.is_zero() {
                     return Ok(Vec::new());
                 }
-                let woken = timeout(left.min(POLL), self.wake.notified()).await.is_ok();
+                let woken = timeout(left.min(self.poll), self.wake.notified()).await.is_ok();
                 if woken || self.any_due().await? {
                     break;
                 }
@@ -400,7 +399,7 @@ impl SqliteQueue {
                     }
                     lease_due(connection, &name, now, lease_ms, max)
                 },
-                move |leased| Unclaimed { leased, home: Some(home) },
+                move |leased| Unclaimed { leased, home },
             )
             .await?;
         Ok(guard.claim())
@@ -428,22 +427,24 @@ impl SqliteQueue {
 /// Leases whose caller has not received them yet: dropped, they are given back with the attempt not counted.
 struct Unclaimed {
     leased: Vec<Leased>,
-    home: Option<(Database, Arc<Notify>)>,
+    home: (Database, Arc<Notify>),
 }
 
 impl Unclaimed {
     fn claim(mut self) -> Vec<Leased> {
-        self.home = None;
         std::mem::take(&mut self.leased)
     }
 }
 
 impl Drop for Unclaimed {
     fn drop(&mut self) {
-        let Some((database, wake)) = self.home.take().filter(|_| !self.leased.is_empty()) else { return };
+        if self.leased.is_empty() {
+            return;
+        }
+        let wake = Arc::clone(&self.home.1);
         let leases: Vec<_> =
             self.leased.iter().map(|leased| (leased.receipt.number, leased.receipt.fence)).collect();
-        database.try_write(move |connection| {
+        self.home.0.try_write(move |connection| {
             let mut give_back = connection.prepare_cached(
                 "UPDATE message SET due_at = set_at, leased = 0, attempt = attempt - 1
                  WHERE number = ?1 AND fence = ?2 AND leased",

@@ -47,6 +47,19 @@ async fn one_callers_failure_is_not_anothers() {
 }
 
 #[tokio::test]
+async fn failed_work_is_undone_whole() {
+    let (_dir, path) = scratch();
+    let database = Database::open(&path, SCHEMA, None).unwrap();
+    let twice = database.write(|connection| {
+        connection.execute("INSERT INTO number VALUES (8)", [])?;
+        connection.execute("INSERT INTO number VALUES (8)", [])
+    });
+    let (failed, stored) = tokio::join!(twice, insert(&database, 9));
+    assert!(failed.is_err() && stored.is_ok());
+    assert_eq!(numbers(&database).await, [9]);
+}
+
+#[tokio::test]
 async fn lost_transaction_is_done_again_one_by_one() {
     let (_dir, path) = scratch();
     let database = Database::open(&path, SCHEMA, None).unwrap();

@@ -108,7 +108,11 @@ async fn run(seed: u64) {
     NOW.store(1_000_000_000, Ordering::SeqCst);
     let dir = tempfile::tempdir().unwrap();
     let path = dir.path().join("queue.db");
-    let reopen = || SqliteQueues::open_with_clock(&path, QueueOptions::default(), now).unwrap();
+    let reopen = || {
+        let mut queues = SqliteQueues::open(&path, QueueOptions::default()).unwrap();
+        queues.clock = now;
+        queues
+    };
     let mut queues = reopen();
     let mut queue = queues.queue(&word("q"));
     let mut model = Model::default();
