@@ -113,7 +113,7 @@ impl Header {
     pub(super) fn is_coding(&self, chunk: &Chunk<'_>, all: &[Chunk<'_>]) -> bool {
         const INDEXED: u8 = 3;
         let colours = |palette: &[u8]| {
-            Some(palette.len() / 3).filter(|n| palette.len() % 3 == 0 && (1..=256).contains(n))
+            Some(palette.len() / 3).filter(|n| palette.len().is_multiple_of(3) && (1..=256).contains(n))
         };
         match (&chunk.name, self.colour) {
             (b"IHDR" | b"IDAT" | b"IEND", _) => true,
