@@ -193,6 +193,7 @@ fn program_names_whatever_the_content() {
         "x/a.exe",
         "x\\a.exe",
         "a.wsf",
+        ".js",
         "a.msc",
     ] {
         mismatch(b"plain text", name, "a program or shortcut");
