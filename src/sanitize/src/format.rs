@@ -106,13 +106,13 @@ formats! {
     /// HTML page.
     Html, "html", ["html", "htm", "xhtml"], "text/html", None;
     /// XML document.
-    Xml, "xml", ["xml"], "application/xml", Some((crate::text::rebuild, crate::text::verify));
+    Xml, "xml", ["xml"], "application/xml", Some((crate::text::rebuild_xml, crate::text::verify_xml));
     /// JSON document.
-    Json, "json", ["json"], "application/json", Some((crate::text::rebuild, crate::text::verify));
+    Json, "json", ["json"], "application/json", Some((crate::text::rebuild_json, crate::text::verify_json));
     /// Comma-separated values.
-    Csv, "csv", ["csv", "tsv"], "text/csv", Some((crate::text::rebuild, crate::text::verify));
+    Csv, "csv", ["csv", "tsv"], "text/csv", Some((crate::text::rebuild_csv, crate::text::verify_csv));
     /// Plain text.
-    Text, "text", ["txt", "text", "log", "md"], "text/plain", Some((crate::text::rebuild, crate::text::verify));
+    Text, "text", ["txt", "text", "log", "md"], "text/plain", Some((crate::text::rebuild_text, crate::text::verify_text));
     /// Mail message or web archive.
     Mime, "mime", ["eml", "mht", "mhtml"], "message/rfc822", None;
     /// ZIP archive.
