@@ -200,7 +200,7 @@ fn signature(bytes: &[u8]) -> Option<Format> {
 fn second_format(bytes: &[u8], first: Format) -> Option<&'static str> {
     if first != Format::Pdf
         && let Some(at) = pdf_header(bytes)
-        && !package::is_first_member_data(bytes, at)
+        && !package::is_member_data(bytes, at)
     {
         return Some(words(Format::Pdf));
     }

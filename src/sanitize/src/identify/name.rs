@@ -15,121 +15,18 @@ pub(super) fn disagreement(kind: &Kind, declared: &Declared<'_>) -> Option<Strin
 }
 
 /// Extensions that make a system run, install or redirect: never acceptable, whatever the content.
-const PROGRAMS: [&str; 103] = [
-    "ade",
-    "adp",
-    "apk",
-    "app",
-    "appinstaller",
-    "application",
-    "appref-ms",
-    "appx",
-    "appxbundle",
-    "asp",
-    "aspx",
-    "bash",
-    "bas",
-    "bat",
-    "cab",
-    "cer",
-    "chm",
-    "class",
-    "cmd",
-    "cnt",
-    "com",
-    "command",
-    "cpl",
-    "crt",
-    "csh",
-    "deb",
-    "desktop",
-    "diagcab",
-    "dll",
-    "dmg",
-    "exe",
-    "fxp",
-    "gadget",
-    "grp",
-    "hlp",
-    "hpj",
-    "hta",
-    "htc",
-    "inf",
-    "ins",
-    "iqy",
-    "isp",
-    "its",
-    "jar",
-    "jnlp",
-    "js",
-    "jse",
-    "jsp",
-    "ksh",
-    "lib",
-    "library-ms",
-    "lnk",
-    "mad",
-    "mde",
-    "msc",
-    "msi",
-    "msix",
-    "msp",
-    "mst",
-    "ocx",
-    "oqy",
-    "dqy",
-    "osd",
-    "php",
-    "pif",
-    "pkg",
-    "pl",
-    "plg",
-    "prf",
-    "ps1",
-    "ps1xml",
-    "ps2",
-    "psc1",
-    "psd1",
-    "psm1",
-    "py",
-    "pyc",
-    "pyw",
-    "reg",
-    "rpm",
-    "run",
-    "scf",
-    "scr",
-    "sct",
-    "search-ms",
-    "settingcontent-ms",
-    "sh",
-    "shb",
-    "shs",
-    "slk",
-    "so",
-    "sys",
-    "url",
-    "vb",
-    "vbe",
-    "vbs",
-    "vhd",
-    "website",
-    "wsc",
-    "wsf",
-    "wsh",
-    "xll",
-    "xbap",
-];
+const PROGRAMS: &str = "ade adp apk app appinstaller application appref-ms appx appxbundle asp aspx bas bash bat cab cer \
+    chm class cmd cnt com command cpl crt csh deb desktop diagcab dll dmg dqy exe fxp gadget grp hlp \
+    hpj hta htc img inf ins iqy iso isp its jar jnlp js jse jsp ksh lib library-ms lnk mad mde msc msi \
+    msix msp mst ocx oqy osd php pif pkg pl plg prf ps1 ps1xml ps2 psc1 psd1 psm1 py pyc pyw reg rpm \
+    run scf scr sct search-ms settingcontent-ms sh shb shs slk so sys url vb vbe vbs vhd vhdx website \
+    wsc wsf wsh xbap xll";
 
 /// Program extensions that also occur inside honest names: domain names (`voorbeeld.com.pdf`), libraries (`node.js.pdf`).
-const HARMLESS_INSIDE: [&str; 14] =
-    ["app", "application", "asp", "aspx", "com", "js", "jsp", "lib", "php", "pl", "py", "sh", "so", "url"];
+const HARMLESS_INSIDE: &str = "app application asp aspx com js jsp lib php pl py sh so url";
 
 /// Extensions of script hosts, whose files are plain text.
-const SCRIPTS: [&str; 22] = [
-    "bash", "bat", "cmd", "csh", "hta", "js", "jse", "ksh", "php", "pl", "ps1", "psd1", "psm1", "py", "sct",
-    "sh", "vb", "vbe", "vbs", "wsc", "wsf", "wsh",
-];
+const SCRIPTS: &str = "bash bat cmd csh hta js jse ksh php pl ps1 psd1 psm1 py sct sh vb vbe vbs wsc wsf wsh";
 
 /// Further extensions of a format, beside the table's.
 const ALIASES: [(Format, &[&str]); 7] = [
@@ -142,6 +39,10 @@ const ALIASES: [(Format, &[&str]); 7] = [
     (Format::Executable, &[]),
 ];
 
+fn listed(words: &str, word: &str) -> bool {
+    words.split(' ').any(|known| known == word)
+}
+
 /// The last path component, without what file systems drop from its end.
 fn last_component(name: &str) -> &str {
     let last = name.rsplit(['/', '\\']).next().unwrap_or(name);
@@ -150,10 +51,10 @@ fn last_component(name: &str) -> &str {
 
 /// The extension in lower case, without its dot; `None` where the name has none.
 pub(crate) fn extension(name: &str) -> Option<String> {
-    let (stem, extension) = last_component(name).rsplit_once('.')?;
+    let (_, extension) = last_component(name).rsplit_once('.')?;
     let plausible =
         !extension.is_empty() && extension.len() <= 20 && !extension.contains(char::is_whitespace);
-    (plausible && !stem.is_empty()).then(|| extension.to_lowercase())
+    plausible.then(|| extension.to_lowercase())
 }
 
 /// Whether a file of this format may have this (lower-case) extension.
@@ -172,7 +73,7 @@ pub(super) fn wants(declared: &Declared<'_>, format: Format) -> bool {
 
 /// Whether the name ends like a script's.
 pub(super) fn is_script(declared: &Declared<'_>) -> bool {
-    extension(declared.name).is_some_and(|e| SCRIPTS.contains(&e.as_str()))
+    extension(declared.name).is_some_and(|e| listed(SCRIPTS, &e))
 }
 
 /// Whether some format has this (lower-case) extension.
@@ -192,13 +93,13 @@ fn hidden_in_name(name: &str) -> Option<String> {
     }
     // Every part that some system may take for the end of the name.
     for part in last.split([':', ';']) {
-        if let Some(extension) = extension(part).filter(|e| PROGRAMS.contains(&e.as_str())) {
+        if let Some(extension) = extension(part).filter(|e| listed(PROGRAMS, e)) {
             return Some(format!("named .{}, a program or shortcut", plain(&extension)));
         }
     }
     let inner = last.split('.').skip(1).map(|part| part.trim().to_lowercase());
     inner
-        .filter(|part| PROGRAMS.contains(&part.as_str()) && !HARMLESS_INSIDE.contains(&part.as_str()))
+        .filter(|part| listed(PROGRAMS, part) && !listed(HARMLESS_INSIDE, part))
         .map(|part| format!("the name hides .{} before its last extension", plain(&part)))
         .next()
 }

@@ -41,9 +41,14 @@ pub(super) fn kind(bytes: &[u8]) -> Kind {
     Kind::of(Format::Zip)
 }
 
-/// Whether `at` is where the data of the archive's first member begins: a stored file, not a second format.
-pub(super) fn is_first_member_data(bytes: &[u8], at: usize) -> bool {
-    bytes.starts_with(b"PK\x03\x04") && local_data(bytes, 0) == Some(at)
+/// Whether the data of an archive's member begins at `at`: a stored file, not a second format.
+pub(super) fn is_member_data(bytes: &[u8], at: usize) -> bool {
+    bytes.starts_with(b"PK\x03\x04")
+        && Directory::find(bytes).is_some_and(|directory| {
+            directory
+                .members()
+                .any(|member| member.header < at && local_data(bytes, member.header) == Some(at))
+        })
 }
 
 /// The main document's type: what the root relationships call the office document, looked up in the content types

@@ -193,6 +193,7 @@ fn program_names_whatever_the_content() {
         "x/a.exe",
         "x\\a.exe",
         "a.wsf",
+        ".js",
         "a.msc",
     ] {
         mismatch(b"plain text", name, "a program or shortcut");
@@ -234,8 +235,10 @@ fn polyglots() {
     tar[..PDF.len()].copy_from_slice(PDF);
     tar[257..262].copy_from_slice(b"ustar");
     assert!(named(&tar, "a.pdf").1.is_some());
-    // A ZIP whose first member is a stored PDF is no polyglot: names of 5 bytes, then the data.
+    // A ZIP with a stored PDF near its start is no polyglot.
     fits(&zip(&[("a.pdf", "%PDF-1.7 1 0 obj")]), "a.zip", Format::Zip);
+    fits(&zip(&[("a/", ""), ("a/b.pdf", "%PDF-1.7 1 0 obj")]), "a.zip", Format::Zip);
+    mismatch(&zip(&[("a.txt", "%%PDF-1.7 1 0 obj")]), "a.zip", "at once");
 }
 
 #[test]
@@ -243,6 +246,7 @@ fn texts_that_betray_themselves() {
     fits(b"{\\rtf1 x}", "a.rtf", Format::Rtf);
     mismatch(b"{\\rt x}", "a.doc", "an RTF document");
     mismatch(b"ID;PWXL;N;E\nC;X1;Y1;E1+1\n", "a.csv", "SYLK");
+    fits(b"ID;Plaats\n1;Breda\n2;Tilburg\n", "a.csv", Format::Csv);
     mismatch(b"WEB\r\n1\r\nhttp://evil/\r\n", "a.txt", "web query");
     mismatch(b"[InternetShortcut]\nURL=file://evil/a\n", "a.txt", "Internet shortcut");
     mismatch(b"<?php system('id');", "a.txt", "PHP");

@@ -26,6 +26,9 @@ pub(super) fn kind(bytes: &[u8], declared: &Declared<'_>) -> Kind {
     if let Some(kind) = telltale(text) {
         return kind;
     }
+    if is_sylk(text) {
+        return Kind::refused(Format::Unknown, "a SYLK spreadsheet, which can hold formulas and macros");
+    }
     if text.starts_with('<')
         && let Some(kind) = markup(text, wants(Format::Xml))
     {
@@ -59,9 +62,8 @@ pub(super) fn kind(bytes: &[u8], declared: &Declared<'_>) -> Kind {
 
 /// Texts that betray themselves by their first characters and that no name makes acceptable.
 fn telltale(text: &str) -> Option<Kind> {
-    const TELLTALES: [(&str, Format, &str); 18] = [
+    const TELLTALES: [(&str, Format, &str); 17] = [
         ("{\\rt", Format::Rtf, ""), // Word opens it from here on, whatever follows
-        ("id;", Format::Unknown, "a SYLK spreadsheet, which can hold formulas and macros"),
         ("web\n", Format::Unknown, "an Excel web query"),
         ("web\r\n", Format::Unknown, "an Excel web query"),
         ("#!", Format::Executable, "a script"),
@@ -86,6 +88,14 @@ fn telltale(text: &str) -> Option<Kind> {
         "" => Kind::of(format),
         words => Kind::refused(format, words),
     })
+}
+
+/// SYLK: an ID record, then records that set cells, names or formats. `ID;Plaats` alone is the first line of a CSV.
+fn is_sylk(text: &str) -> bool {
+    const RECORDS: [&str; 9] = ["B;", "C;", "F;", "NE;", "NN;", "NU;", "O;", "P;", "W;"];
+    let mut lines = text.lines();
+    lines.next().is_some_and(|first| first.starts_with("ID;"))
+        && lines.any(|line| RECORDS.iter().any(|record| line.starts_with(record)))
 }
 
 /// HTML, SVG or XML; `None` where a `<` just begins a text.

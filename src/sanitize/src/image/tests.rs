@@ -83,12 +83,21 @@ fn difference(a: &DynamicImage, b: &DynamicImage) -> f64 {
 
 #[test]
 fn a_jpeg_keeps_its_picture() {
-    for (width, height) in [(1, 1), (8, 8), (100, 67), (17, 300)] {
-        let original = jpeg(width, height);
+    use jpeg_encoder::SamplingFactor::{R_4_1_1, R_4_2_0, R_4_2_2, R_4_4_0, R_4_4_4};
+    let sizes = [(1, 1), (8, 8), (9, 17), (100, 67), (17, 300)];
+    for (width, height, sampling) in
+        sizes.iter().flat_map(|&(w, h)| [R_4_4_4, R_4_2_2, R_4_2_0, R_4_4_0, R_4_1_1].map(|s| (w, h, s)))
+    {
+        let mut original = Vec::new();
+        let mut encoder = jpeg_encoder::Encoder::new(&mut original, 70);
+        encoder.set_sampling_factor(sampling);
+        let (w, h) = (u16::try_from(width).unwrap(), u16::try_from(height).unwrap());
+        encoder.encode(photo(width, height).as_raw(), w, h, jpeg_encoder::ColorType::Rgb).unwrap();
         let (out, removed) = rebuilt(&original, Format::Jpeg);
         assert!(removed.is_empty());
         let before = image::load_from_memory(&original).unwrap();
-        assert!(difference(&before, &image::load_from_memory(&out).unwrap()) < 4.0);
+        let difference = difference(&before, &image::load_from_memory(&out).unwrap());
+        assert!(difference < 6.0, "{width}x{height} {sampling:?}: {difference}");
     }
     let gray =
         written(&DynamicImage::ImageLuma8(DynamicImage::from(photo(30, 20)).to_luma8()), ImageFormat::Jpeg);
@@ -271,6 +280,39 @@ fn a_palette_stays_a_palette() {
     let (out, _) = rebuilt(&bytes, Format::Png);
     assert_eq!(image::load_from_memory(&out).unwrap(), image::load_from_memory(&bytes).unwrap());
     assert_eq!(out[24..26], [2, 3], "depth and colour type");
+}
+
+/// A PNG with this colour type and transparency, 8 bits each.
+fn transparent(colour: ::png::ColorType, pixels: &[u8], transparency: &[u8]) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut encoder = ::png::Encoder::new(&mut out, 2, 1);
+    encoder.set_color(colour);
+    encoder.set_trns(transparency.to_vec());
+    encoder.write_header().unwrap().write_image_data(pixels).unwrap();
+    out
+}
+
+#[test]
+fn a_transparent_colour_stays_transparent() {
+    for bytes in [
+        transparent(::png::ColorType::Grayscale, &[5, 6], &[0, 5]),
+        transparent(::png::ColorType::Rgb, &[1, 2, 3, 4, 5, 6], &[0, 1, 0, 2, 0, 3]),
+    ] {
+        let (out, removed) = rebuilt(&bytes, Format::Png);
+        assert!(removed.is_empty());
+        let picture = image::load_from_memory(&out).unwrap().to_rgba8();
+        assert_eq!((picture.get_pixel(0, 0)[3], picture.get_pixel(1, 0)[3]), (0, 255));
+    }
+}
+
+#[test]
+fn palettes_and_transparency_that_mean_nothing_go() {
+    let bytes = with_chunk(&png(8, 8), b"PLTE", b"payload..");
+    let (out, removed) = rebuilt(&bytes, Format::Png);
+    assert_eq!((removed.len(), memchr::memmem::find(&out, b"payload")), (1, None));
+    let bytes = transparent(::png::ColorType::Rgb, &[1, 2, 3, 4, 5, 6], b"payload");
+    let (out, removed) = rebuilt(&bytes, Format::Png);
+    assert_eq!((removed.len(), memchr::memmem::find(&out, b"payload")), (1, None));
 }
 
 #[test]
