@@ -184,8 +184,7 @@ fn signature(bytes: &[u8]) -> Option<Format> {
         return Some(Format::Webp);
     }
     if bytes.get(4..8) == Some(b"ftyp") {
-        const HEIF: [&[u8; 4]; 8] =
-            [b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"];
+        const HEIF: [&[u8; 4]; 8] = [b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"];
         return HEIF.iter().any(|b| bytes.get(8..12) == Some(b.as_slice())).then_some(Format::Heif);
     }
     if starts(bytes, b"BM") && is_bmp(bytes) {
@@ -239,10 +238,17 @@ fn is_tar(bytes: &[u8]) -> bool {
         return true;
     }
     let field = header.get(148..156).unwrap_or_default();
-    let digits: String =
-        field.iter().map(|&b| char::from(b)).skip_while(|&c| c == ' ').take_while(char::is_ascii_digit).collect();
-    let sum: u32 =
-        header.iter().enumerate().map(|(n, &b)| if (148..156).contains(&n) { 32 } else { u32::from(b) }).sum();
+    let digits: String = field
+        .iter()
+        .map(|&b| char::from(b))
+        .skip_while(|&c| c == ' ')
+        .take_while(char::is_ascii_digit)
+        .collect();
+    let sum: u32 = header
+        .iter()
+        .enumerate()
+        .map(|(n, &b)| if (148..156).contains(&n) { 32 } else { u32::from(b) })
+        .sum();
     digits.len() >= 3 && u32::from_str_radix(&digits, 8) == Ok(sum)
 }
 

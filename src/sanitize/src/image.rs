@@ -52,7 +52,9 @@ fn check_dimensions(width: u32, height: u32, bytes_per_pixel: u64, limits: &Limi
     if pixels == 0 {
         return Err(Failure::Malformed("the picture has no pixels".to_owned()));
     }
-    if pixels > limits.max_pixels || pixels.saturating_mul(bytes_per_pixel) > limits.max_pixels.saturating_mul(4) {
+    if pixels > limits.max_pixels
+        || pixels.saturating_mul(bytes_per_pixel) > limits.max_pixels.saturating_mul(4)
+    {
         return Err(Failure::Limit {
             name: "max_pixels",
             what: "the picture's number of pixels".to_owned(),

@@ -42,7 +42,10 @@ pub(crate) fn rebuild(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result
     let name = format!("x.{}", format.extension());
     let identified = identify(&bytes, &Declared { name: &name, media_type: "" });
     if let Some(mismatch) = identified.mismatch {
-        return Err(Failure::Refused(format!("once cleaned, {}", mismatch.replacen("named .", "taken as .", 1))));
+        return Err(Failure::Refused(format!(
+            "once cleaned, {}",
+            mismatch.replacen("named .", "taken as .", 1)
+        )));
     }
     Ok(Rewritten { bytes, format })
 }

@@ -54,7 +54,8 @@ fn entry(record: &[u8]) -> Option<Entry<'_>> {
         return None;
     }
     let units = record.get(..64)?.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair));
-    let name = char::decode_utf16(units.take_while(|&unit| unit != 0)).map(|c| c.unwrap_or('\u{fffd}')).collect();
+    let name =
+        char::decode_utf16(units.take_while(|&unit| unit != 0)).map(|c| c.unwrap_or('\u{fffd}')).collect();
     Some(Entry { name, class: record.get(80..96)? })
 }
 

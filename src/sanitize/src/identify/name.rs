@@ -16,14 +16,109 @@ pub(super) fn disagreement(kind: &Kind, declared: &Declared<'_>) -> Option<Strin
 
 /// Extensions that make a system run, install or redirect: never acceptable, whatever the content.
 const PROGRAMS: [&str; 103] = [
-    "ade", "adp", "apk", "app", "appinstaller", "application", "appref-ms", "appx", "appxbundle", "asp", "aspx",
-    "bash", "bas", "bat", "cab", "cer", "chm", "class", "cmd", "cnt", "com", "command", "cpl", "crt", "csh", "deb",
-    "desktop", "diagcab", "dll", "dmg", "exe", "fxp", "gadget", "grp", "hlp", "hpj", "hta", "htc", "inf", "ins",
-    "iqy", "isp", "its", "jar", "jnlp", "js", "jse", "jsp", "ksh", "lib", "library-ms", "lnk", "mad", "mde", "msc",
-    "msi", "msix", "msp", "mst", "ocx", "oqy", "dqy", "osd", "php", "pif", "pkg", "pl", "plg", "prf", "ps1", "ps1xml",
-    "ps2", "psc1", "psd1", "psm1", "py", "pyc", "pyw", "reg", "rpm", "run", "scf", "scr", "sct", "search-ms",
-    "settingcontent-ms", "sh", "shb", "shs", "slk", "so", "sys", "url", "vb", "vbe", "vbs", "vhd", "website", "wsc",
-    "wsf", "wsh", "xll", "xbap",
+    "ade",
+    "adp",
+    "apk",
+    "app",
+    "appinstaller",
+    "application",
+    "appref-ms",
+    "appx",
+    "appxbundle",
+    "asp",
+    "aspx",
+    "bash",
+    "bas",
+    "bat",
+    "cab",
+    "cer",
+    "chm",
+    "class",
+    "cmd",
+    "cnt",
+    "com",
+    "command",
+    "cpl",
+    "crt",
+    "csh",
+    "deb",
+    "desktop",
+    "diagcab",
+    "dll",
+    "dmg",
+    "exe",
+    "fxp",
+    "gadget",
+    "grp",
+    "hlp",
+    "hpj",
+    "hta",
+    "htc",
+    "inf",
+    "ins",
+    "iqy",
+    "isp",
+    "its",
+    "jar",
+    "jnlp",
+    "js",
+    "jse",
+    "jsp",
+    "ksh",
+    "lib",
+    "library-ms",
+    "lnk",
+    "mad",
+    "mde",
+    "msc",
+    "msi",
+    "msix",
+    "msp",
+    "mst",
+    "ocx",
+    "oqy",
+    "dqy",
+    "osd",
+    "php",
+    "pif",
+    "pkg",
+    "pl",
+    "plg",
+    "prf",
+    "ps1",
+    "ps1xml",
+    "ps2",
+    "psc1",
+    "psd1",
+    "psm1",
+    "py",
+    "pyc",
+    "pyw",
+    "reg",
+    "rpm",
+    "run",
+    "scf",
+    "scr",
+    "sct",
+    "search-ms",
+    "settingcontent-ms",
+    "sh",
+    "shb",
+    "shs",
+    "slk",
+    "so",
+    "sys",
+    "url",
+    "vb",
+    "vbe",
+    "vbs",
+    "vhd",
+    "website",
+    "wsc",
+    "wsf",
+    "wsh",
+    "xll",
+    "xbap",
 ];
 
 /// Program extensions that also occur inside honest names: domain names (`voorbeeld.com.pdf`), libraries (`node.js.pdf`).
@@ -32,8 +127,8 @@ const HARMLESS_INSIDE: [&str; 14] =
 
 /// Extensions of script hosts, whose files are plain text.
 const SCRIPTS: [&str; 22] = [
-    "bash", "bat", "cmd", "csh", "hta", "js", "jse", "ksh", "php", "pl", "ps1", "psd1", "psm1", "py", "sct", "sh", "vb",
-    "vbe", "vbs", "wsc", "wsf", "wsh",
+    "bash", "bat", "cmd", "csh", "hta", "js", "jse", "ksh", "php", "pl", "ps1", "psd1", "psm1", "py", "sct",
+    "sh", "vb", "vbe", "vbs", "wsc", "wsf", "wsh",
 ];
 
 /// Further extensions of a format, beside the table's.
@@ -56,7 +151,8 @@ fn last_component(name: &str) -> &str {
 /// The extension in lower case, without its dot; `None` where the name has none.
 pub(crate) fn extension(name: &str) -> Option<String> {
     let (stem, extension) = last_component(name).rsplit_once('.')?;
-    let plausible = !extension.is_empty() && extension.len() <= 20 && !extension.contains(char::is_whitespace);
+    let plausible =
+        !extension.is_empty() && extension.len() <= 20 && !extension.contains(char::is_whitespace);
     (plausible && !stem.is_empty()).then(|| extension.to_lowercase())
 }
 
@@ -136,14 +232,26 @@ fn wrong_media_type(kind: &Kind, media_type: &str) -> Option<String> {
         "application/unknown",
     ];
     let essence = essence(media_type);
-    if SAY_NOTHING.contains(&essence.as_str()) || kind.format == Format::Unknown || fits_media_type(kind.format, &essence)
+    if SAY_NOTHING.contains(&essence.as_str())
+        || kind.format == Format::Unknown
+        || fits_media_type(kind.format, &essence)
     {
         return None;
     }
     let class = essence.split('/').next().unwrap_or_default();
-    let telling = matches!(class, "image" | "audio" | "video" | "font" | "model" | "text" | "multipart" | "message")
-        || Format::ALL.iter().any(|&format| fits_media_type(format, &essence))
-        || ["msdownload", "executable", "javascript", "ecmascript", "x-sh", "hta", "java-archive", "x-msi"]
+    let telling =
+        matches!(class, "image" | "audio" | "video" | "font" | "model" | "text" | "multipart" | "message")
+            || Format::ALL.iter().any(|&format| fits_media_type(format, &essence))
+            || [
+                "msdownload",
+                "executable",
+                "javascript",
+                "ecmascript",
+                "x-sh",
+                "hta",
+                "java-archive",
+                "x-msi",
+            ]
             .iter()
             .any(|program| essence.contains(program));
     telling.then(|| format!("declared as {}, but the content is {}", plain(&essence), kind.words))
@@ -160,7 +268,9 @@ fn fits_media_type(format: Format, essence: &str) -> bool {
     }
     match format {
         F::Docx | F::Docm | F::Dotx | F::Dotm => one_of(&ZIP) || one_of(&["application/msword"]),
-        F::Xlsx | F::Xlsm | F::Xltx | F::Xltm | F::Xlsb => one_of(&ZIP) || one_of(&["application/vnd.ms-excel"]),
+        F::Xlsx | F::Xlsm | F::Xltx | F::Xltm | F::Xlsb => {
+            one_of(&ZIP) || one_of(&["application/vnd.ms-excel"])
+        }
         F::Pptx | F::Pptm | F::Potx | F::Potm | F::Ppsx | F::Ppsm => {
             one_of(&ZIP) || one_of(&["application/vnd.ms-powerpoint"])
         }
@@ -196,7 +306,14 @@ fn fits_media_type(format: Format, essence: &str) -> bool {
             "text/tab-separated-values",
             "application/vnd.ms-excel",
         ]),
-        F::Text => one_of(&["text/markdown", "text/x-markdown", "text/x-log", "text/csv", "text/yaml", "text/x-yaml"]),
+        F::Text => one_of(&[
+            "text/markdown",
+            "text/x-markdown",
+            "text/x-log",
+            "text/csv",
+            "text/yaml",
+            "text/x-yaml",
+        ]),
         F::Mime => essence.starts_with("multipart/") || essence.starts_with("message/"),
         F::Gzip => one_of(&["application/x-gzip", "application/x-tgz"]),
         F::Rar => one_of(&["application/x-rar", "application/x-rar-compressed"]),

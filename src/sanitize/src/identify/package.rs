@@ -33,7 +33,8 @@ pub(super) fn kind(bytes: &[u8]) -> Kind {
     if let Some(kind) = member("mimetype").and_then(|m| directory.read(&m)).and_then(|m| open_document(&m)) {
         return kind;
     }
-    const PROGRAMS: [&str; 4] = ["META-INF/MANIFEST.MF", "AndroidManifest.xml", "classes.dex", "WEB-INF/web.xml"];
+    const PROGRAMS: [&str; 4] =
+        ["META-INF/MANIFEST.MF", "AndroidManifest.xml", "classes.dex", "WEB-INF/web.xml"];
     if PROGRAMS.iter().any(|name| member(name).is_some()) {
         return Kind::refused(Format::Executable, "a Java or Android program");
     }
@@ -183,9 +184,12 @@ impl<'a> Directory<'a> {
         // As in `zip_structure`: a line break added in transport hides nothing.
         let bytes = bytes.strip_suffix(b"\r\n").or_else(|| bytes.strip_suffix(b"\n")).unwrap_or(bytes);
         let first = bytes.len().saturating_sub(RECORD + usize::from(u16::MAX));
-        let end = memchr::memmem::rfind_iter(bytes.get(first..)?, b"PK\x05\x06")
-            .map(|at| first + at)
-            .find(|&at| u16_at(bytes, at + 20).is_some_and(|comment| at + RECORD + usize::from(comment) == bytes.len()))?;
+        let end = memchr::memmem::rfind_iter(bytes.get(first..)?, b"PK\x05\x06").map(|at| first + at).find(
+            |&at| {
+                u16_at(bytes, at + 20)
+                    .is_some_and(|comment| at + RECORD + usize::from(comment) == bytes.len())
+            },
+        )?;
 
         let (mut end, mut size, mut offset) = (end, size_at(bytes, end + 12)?, size_at(bytes, end + 16)?);
         let locator = end.checked_sub(20).filter(|&at| bytes.get(at..at + 4) == Some(b"PK\x06\x07"));
@@ -209,8 +213,11 @@ impl<'a> Directory<'a> {
             if entries.get(at..at + 4)? != b"PK\x01\x02" {
                 return None;
             }
-            let lengths: [usize; 3] =
-                [u16_at(entries, at + 28)?.into(), u16_at(entries, at + 30)?.into(), u16_at(entries, at + 32)?.into()];
+            let lengths: [usize; 3] = [
+                u16_at(entries, at + 28)?.into(),
+                u16_at(entries, at + 30)?.into(),
+                u16_at(entries, at + 32)?.into(),
+            ];
             let name_at = at + 46;
             let member = Member {
                 name: entries.get(name_at..name_at + lengths.first()?)?,

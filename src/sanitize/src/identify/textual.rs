@@ -37,7 +37,8 @@ pub(super) fn kind(bytes: &[u8], declared: &Declared<'_>) -> Kind {
     if is_mail(text, declared) {
         return Kind::of(Format::Mime);
     }
-    if wants(Format::Json) && text.starts_with(|c: char| matches!(c, '{' | '[' | '"' | '-' | 't' | 'f' | 'n' | '0'..='9'))
+    if wants(Format::Json)
+        && text.starts_with(|c: char| matches!(c, '{' | '[' | '"' | '-' | 't' | 'f' | 'n' | '0'..='9'))
     {
         return Kind::of(Format::Json);
     }
@@ -155,7 +156,9 @@ pub(crate) fn refused_vocabulary(namespace: &str) -> Option<&'static str> {
         ("http://schemas.microsoft.com/winfx/2006/xaml", "a XAML program"),
     ];
     let lower = namespace.trim().trim_end_matches('/').to_ascii_lowercase();
-    if lower.starts_with("urn:schemas-microsoft-com:office:") || lower.starts_with("urn:schemas-microsoft-com:vml") {
+    if lower.starts_with("urn:schemas-microsoft-com:office:")
+        || lower.starts_with("urn:schemas-microsoft-com:vml")
+    {
         return Some(OFFICE_XML);
     }
     VOCABULARIES.iter().find(|(known, _)| lower.starts_with(known)).map(|(_, words)| *words)
@@ -168,8 +171,8 @@ fn is_html_name(name: Option<&str>) -> bool {
 /// Elements that make browsers take a text for HTML (WHATWG MIME Sniffing, 7.1), and their usual companions.
 fn is_html_fragment(name: &str) -> bool {
     const NAMES: [&str; 24] = [
-        "head", "script", "iframe", "h1", "h2", "div", "font", "table", "a", "style", "title", "b", "body", "br",
-        "p", "meta", "link", "form", "img", "span", "object", "embed", "center", "base",
+        "head", "script", "iframe", "h1", "h2", "div", "font", "table", "a", "style", "title", "b", "body",
+        "br", "p", "meta", "link", "form", "img", "span", "object", "embed", "center", "base",
     ];
     NAMES.iter().any(|known| name.eq_ignore_ascii_case(known))
 }
@@ -177,8 +180,22 @@ fn is_html_fragment(name: &str) -> bool {
 /// A header section (RFC 5322) at the start: `MIME-Version` alone is enough, as for Office; other fields must be several.
 fn is_mail(text: &str, declared: &Declared<'_>) -> bool {
     const FIELDS: [&str; 16] = [
-        "from", "to", "cc", "date", "subject", "message-id", "received", "return-path", "reply-to", "sender",
-        "delivered-to", "content-type", "content-transfer-encoding", "mime-version", "dkim-signature", "references",
+        "from",
+        "to",
+        "cc",
+        "date",
+        "subject",
+        "message-id",
+        "received",
+        "return-path",
+        "reply-to",
+        "sender",
+        "delivered-to",
+        "content-type",
+        "content-transfer-encoding",
+        "mime-version",
+        "dkim-signature",
+        "references",
     ];
     const MAX_LINES: usize = 400;
     let mut known = 0;
@@ -209,7 +226,8 @@ fn is_mail(text: &str, declared: &Declared<'_>) -> bool {
 fn looks_like_csv(text: &str) -> bool {
     const LINES: usize = 10;
     [',', ';', '\t'].iter().any(|&delimiter| {
-        let mut counts = text.lines().take(LINES).filter(|l| !l.is_empty()).map(|l| l.matches(delimiter).count());
+        let mut counts =
+            text.lines().take(LINES).filter(|l| !l.is_empty()).map(|l| l.matches(delimiter).count());
         let Some(first) = counts.next().filter(|&n| n > 0) else { return false };
         let mut rest = counts.peekable();
         rest.peek().is_some() && rest.all(|n| n == first)

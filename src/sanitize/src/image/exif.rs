@@ -97,7 +97,10 @@ mod tests {
     fn orientation_and_position_are_found() {
         let exif = Exif::parse(&block(&[(0x0112, 6), (0x8825, 99)]));
         assert_eq!(exif, Exif { orientation: 6, has_position: true, has_thumbnail: false });
-        assert_eq!(Exif::parse(b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x08\0\0\0\0\0\x09").orientation, 8);
+        assert_eq!(
+            Exif::parse(b"MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x08\0\0\0\0\0\x09").orientation,
+            8
+        );
     }
 
     #[test]

@@ -11,12 +11,12 @@ const HEADER: usize = 128;
 
 /// Tags of ICC.1 for display, input and output profiles, and Apple's for displays.
 const TAGS: [&[u8; 4]; 64] = [
-    b"A2B0", b"A2B1", b"A2B2", b"B2A0", b"B2A1", b"B2A2", b"B2D0", b"B2D1", b"B2D2", b"B2D3", b"D2B0", b"D2B1",
-    b"D2B2", b"D2B3", b"aabg", b"aagg", b"aarg", b"bTRC", b"bXYZ", b"bkpt", b"calt", b"chad", b"chrm", b"cicp",
-    b"ciis", b"clot", b"clro", b"clrt", b"cprt", b"crdi", b"data", b"desc", b"dmdd", b"dmnd", b"dscm", b"gTRC",
-    b"gXYZ", b"gamt", b"gbd0", b"gbd1", b"kTRC", b"lumi", b"meas", b"mmod", b"ncl2", b"ncol", b"ndin", b"pre0",
-    b"pre1", b"pre2", b"pseq", b"psid", b"rTRC", b"rXYZ", b"resp", b"rig0", b"rig2", b"targ", b"tech", b"vcgp",
-    b"vcgt", b"view", b"vued", b"wtpt",
+    b"A2B0", b"A2B1", b"A2B2", b"B2A0", b"B2A1", b"B2A2", b"B2D0", b"B2D1", b"B2D2", b"B2D3", b"D2B0",
+    b"D2B1", b"D2B2", b"D2B3", b"aabg", b"aagg", b"aarg", b"bTRC", b"bXYZ", b"bkpt", b"calt", b"chad",
+    b"chrm", b"cicp", b"ciis", b"clot", b"clro", b"clrt", b"cprt", b"crdi", b"data", b"desc", b"dmdd",
+    b"dmnd", b"dscm", b"gTRC", b"gXYZ", b"gamt", b"gbd0", b"gbd1", b"kTRC", b"lumi", b"meas", b"mmod",
+    b"ncl2", b"ncol", b"ndin", b"pre0", b"pre1", b"pre2", b"pseq", b"psid", b"rTRC", b"rXYZ", b"resp",
+    b"rig0", b"rig2", b"targ", b"tech", b"vcgp", b"vcgt", b"view", b"vued", b"wtpt",
 ];
 
 /// Whether a profile is fit to be kept for pictures with this many colour channels.

@@ -39,7 +39,11 @@ pub(super) fn rebuild(bytes: &[u8], job: &mut Job<'_>) -> Result<Vec<u8>, Failur
         if let Some(chunk) = chunks.iter().find(|chunk| chunk.name == *name) {
             match chunk.data.len() == length && chunk.is_intact() {
                 true => put(&mut dressing, name, chunk.data),
-                false => job.removed(Removed::new(What::UnknownPart, "colour or resolution chunk that is not valid", 1)),
+                false => job.removed(Removed::new(
+                    What::UnknownPart,
+                    "colour or resolution chunk that is not valid",
+                    1,
+                )),
             }
         }
     }
@@ -78,7 +82,9 @@ pub(super) fn verify(bytes: &[u8], limits: &Limits) -> Result<(), Failure> {
 /// A PNG of the coding chunks only, all of them intact.
 fn coding(chunks: &[Chunk<'_>]) -> Result<Vec<u8>, Failure> {
     let mut out = SIGNATURE.to_vec();
-    for chunk in chunks.iter().filter(|chunk| [b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"].contains(&&chunk.name)) {
+    for chunk in
+        chunks.iter().filter(|chunk| [b"IHDR", b"PLTE", b"tRNS", b"IDAT", b"IEND"].contains(&&chunk.name))
+    {
         if !chunk.is_intact() {
             return Err(Failure::Malformed(format!("the chunk {} is damaged", chunk.words())));
         }
@@ -156,7 +162,9 @@ fn turned(coding: &[u8], orientation: Orientation) -> Result<Vec<u8>, Failure> {
 fn profile(chunks: &[Chunk<'_>], channels: u8) -> Option<Result<Vec<u8>, ()>> {
     let chunk = chunks.iter().find(|chunk| chunk.name == *b"iCCP")?;
     let name_end = chunk.data.iter().take(80).position(|&b| b == 0);
-    let Some([0, 0, stream @ ..]) = name_end.and_then(|end| chunk.data.get(end..)) else { return Some(Err(())) };
+    let Some([0, 0, stream @ ..]) = name_end.and_then(|end| chunk.data.get(end..)) else {
+        return Some(Err(()));
+    };
     let mut profile = Vec::new();
     let limit = icc::MAX_BYTES as u64 + 1;
     #[expect(clippy::disallowed_methods, reason = "capped by `take`")]

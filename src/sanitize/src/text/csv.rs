@@ -59,7 +59,11 @@ pub(super) fn rewrite(bytes: &[u8], limits: &Limits) -> Result<(Vec<u8>, Vec<Rem
 }
 
 fn reader(delimiter: u8, text: &str) -> csv::Reader<&[u8]> {
-    csv::ReaderBuilder::new().delimiter(delimiter).has_headers(false).flexible(true).from_reader(text.as_bytes())
+    csv::ReaderBuilder::new()
+        .delimiter(delimiter)
+        .has_headers(false)
+        .flexible(true)
+        .from_reader(text.as_bytes())
 }
 
 /// What Excel's first line `sep=;` says, else the delimiter that gives the most rows of one width.
@@ -71,7 +75,8 @@ fn delimiter(text: &str) -> Result<u8, Failure> {
         && sep.len() == 1
     {
         let named = sep.bytes().next().filter(|b| DELIMITERS.contains(b));
-        return named.ok_or_else(|| Failure::Malformed("it names a delimiter that is not accepted".to_owned()));
+        return named
+            .ok_or_else(|| Failure::Malformed("it names a delimiter that is not accepted".to_owned()));
     }
     let mut end = text.len().min(SAMPLE_BYTES);
     while !text.is_char_boundary(end) {
@@ -79,8 +84,12 @@ fn delimiter(text: &str) -> Result<u8, Failure> {
     }
     let sample = text.get(..end).unwrap_or_default();
     let score = |delimiter: u8| {
-        let widths: Vec<usize> =
-            reader(delimiter, sample).into_records().take(SAMPLE_ROWS).map_while(Result::ok).map(|r| r.len()).collect();
+        let widths: Vec<usize> = reader(delimiter, sample)
+            .into_records()
+            .take(SAMPLE_ROWS)
+            .map_while(Result::ok)
+            .map(|r| r.len())
+            .collect();
         let rows_of = |width: usize| widths.iter().filter(|&&w| w == width).count();
         widths.iter().filter(|&&width| width > 1).map(|&width| (rows_of(width), width)).max()
     };
@@ -116,7 +125,9 @@ fn neutralised(cell: &str) -> Cow<'_, str> {
 /// Whether a cell with this text is calculated or, as OWASP's "CSV injection" warns, might be after trimming.
 fn begins_formula(cell: &str) -> bool {
     cell.starts_with(['\t', '\r', '\n'])
-        || cell.trim_start_matches([' ', '"', '\u{a0}']).starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
+        || cell
+            .trim_start_matches([' ', '"', '\u{a0}'])
+            .starts_with(['=', '+', '-', '@', '＝', '＋', '－', '＠'])
 }
 
 /// Whether text behind a foreign delimiter would, as a cell of its own, do more than arithmetic: call a function,
@@ -133,10 +144,26 @@ fn is_number(cell: &str) -> bool {
     let mut characters = cell.trim().chars().peekable();
     while let Some(c) = characters.next() {
         let fits = match c {
-            '0'..='9' | ' ' | '\u{a0}' | '.' | ',' | '(' | ')' | '+' | '-' | '/' | ':' | '%' | '€' | '$' | '£' => true,
+            '0'..='9'
+            | ' '
+            | '\u{a0}'
+            | '.'
+            | ','
+            | '('
+            | ')'
+            | '+'
+            | '-'
+            | '/'
+            | ':'
+            | '%'
+            | '€'
+            | '$'
+            | '£' => true,
             'e' | 'E' => {
                 previous.is_ascii_digit()
-                    && characters.peek().is_some_and(|next| next.is_ascii_digit() || matches!(next, '+' | '-'))
+                    && characters
+                        .peek()
+                        .is_some_and(|next| next.is_ascii_digit() || matches!(next, '+' | '-'))
             }
             _ => false,
         };
@@ -174,7 +201,10 @@ mod tests {
 
     #[test]
     fn formula_cells_are_neutralised() {
-        assert_eq!(rewritten("a,b\n=1+1,@SUM(A1)\n-2+A1,+cmd\n"), ("a,b\n'=1+1,'@SUM(A1)\n'-2+A1,'+cmd\n".to_owned(), 4));
+        assert_eq!(
+            rewritten("a,b\n=1+1,@SUM(A1)\n-2+A1,+cmd\n"),
+            ("a,b\n'=1+1,'@SUM(A1)\n'-2+A1,'+cmd\n".to_owned(), 4)
+        );
         assert_eq!(rewritten("a,b\n =1,\"\t=1\"\n").1, 2);
         assert_eq!(rewritten("a,b\n＝1,\"\n=1\"\n").1, 2);
     }

@@ -44,8 +44,7 @@ pub(crate) fn json(bytes: &[u8]) -> Result<Cow<'_, str>, Failure> {
 /// Decodes XML (XML 1.0, appendix F): a mark or the first characters and the declaration must agree. UTF-7 and all but
 /// the listed encodings are refused, as is a declaration that switches the encoding.
 pub(crate) fn xml(bytes: &[u8]) -> Result<Cow<'_, str>, Failure> {
-    const ACCEPTED: [&Encoding; 5] =
-        [UTF_8, UTF_16LE, UTF_16BE, WINDOWS_1252, encoding_rs::ISO_8859_15];
+    const ACCEPTED: [&Encoding; 5] = [UTF_8, UTF_16LE, UTF_16BE, WINDOWS_1252, encoding_rs::ISO_8859_15];
     let seen = unmistakable(bytes);
     let (family, mark) = seen.unwrap_or((UTF_8, 0));
     let body = bytes.get(mark..).unwrap_or_default();
@@ -54,7 +53,9 @@ pub(crate) fn xml(bytes: &[u8]) -> Result<Cow<'_, str>, Failure> {
     let declared = match declared_encoding(&family.decode_without_bom_handling(start).0) {
         Some(label) => {
             let encoding = Encoding::for_label(label.as_bytes()).filter(|e| ACCEPTED.contains(e));
-            Some(encoding.ok_or_else(|| Failure::Malformed(format!("XML encoding {} is not accepted", plain(&label))))?)
+            Some(encoding.ok_or_else(|| {
+                Failure::Malformed(format!("XML encoding {} is not accepted", plain(&label)))
+            })?)
         }
         None => None,
     };
@@ -103,10 +104,14 @@ mod tests {
 
     #[test]
     fn xml_encodings_that_agree_are_read() {
-        let marked = [b"\xff\xfe".to_vec(), utf16("<?xml version=\"1.0\" encoding=\"UTF-16\"?><a/>")].concat();
+        let marked =
+            [b"\xff\xfe".to_vec(), utf16("<?xml version=\"1.0\" encoding=\"UTF-16\"?><a/>")].concat();
         assert!(xml(&marked).unwrap().ends_with("<a/>"));
         assert!(xml(&utf16("<?xml version='1.0' encoding='utf-16'?><a/>")).is_ok());
-        assert_eq!(xml(b"<?xml version='1.0' encoding='ISO-8859-1'?><a>\xe9</a>").unwrap().chars().nth_back(4), Some('é'));
+        assert_eq!(
+            xml(b"<?xml version='1.0' encoding='ISO-8859-1'?><a>\xe9</a>").unwrap().chars().nth_back(4),
+            Some('é')
+        );
         assert!(xml("\u{feff}<a>é</a>".as_bytes()).is_ok());
     }
 

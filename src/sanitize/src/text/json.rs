@@ -52,7 +52,10 @@ pub(super) fn rewrite(bytes: &[u8], limits: &Limits) -> Result<(Vec<u8>, Vec<Rem
                 if let Some(Container::Object(keys)) = open.last_mut()
                     && let Some(key) = keys.replace(key)
                 {
-                    return Err(Failure::Malformed(format!("the key \"{}\" occurs twice in one object", plain(&key))));
+                    return Err(Failure::Malformed(format!(
+                        "the key \"{}\" occurs twice in one object",
+                        plain(&key)
+                    )));
                 }
                 if !matches!(tokens.next()?, Some(Token::Colon)) {
                     return malformed("a key is not followed by a colon");
@@ -174,7 +177,8 @@ impl<'a> Tokens<'a> {
             ':' => Token::Colon,
             '"' => return self.text().map(|text| Some(Token::Text(text))),
             _ => {
-                let end = self.rest.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '+' | '-' | '.'));
+                let end =
+                    self.rest.find(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '+' | '-' | '.'));
                 let (literal, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
                 if !matches!(literal, "true" | "false" | "null") && !is_number(literal) {
                     return malformed("a value is neither text, number, true, false nor null");
@@ -210,7 +214,9 @@ impl<'a> Tokens<'a> {
                     Some('r') => out.push('\r'),
                     Some('t') => out.push('\t'),
                     Some('u') => {
-                        let Some(first) = hex4(&mut characters) else { return malformed("an escape is not valid") };
+                        let Some(first) = hex4(&mut characters) else {
+                            return malformed("an escape is not valid");
+                        };
                         let mut units = vec![first];
                         if (0xd800..0xdc00).contains(&first) {
                             let escaped = characters.next().map(|(_, c)| c) == Some('\\')
@@ -289,7 +295,10 @@ mod tests {
         assert!(removed.is_empty());
         assert_eq!(rewrite(&out, &limits).unwrap().0, out, "idempotent");
         let value: serde_json::Value = serde_json::from_slice(&out).unwrap();
-        assert_eq!(value, serde_json::from_str::<serde_json::Value>(text.trim_start_matches('\u{feff}')).unwrap());
+        assert_eq!(
+            value,
+            serde_json::from_str::<serde_json::Value>(text.trim_start_matches('\u{feff}')).unwrap()
+        );
         String::from_utf8(out).unwrap()
     }
 
@@ -327,9 +336,36 @@ mod tests {
     #[test]
     fn what_is_almost_json_is_malformed() {
         for text in [
-            "", "{", "[1", "[1,]", "{\"a\":1,}", "{a:1}", "{'a':1}", "[01]", "[1.]", "[.5]", "[+1]", "[NaN]", "1 2",
-            "[1]]", "[1}", "{\"a\"}", "{\"a\" 1}", "[1 2]", "[,1]", "\"\t\"", "\"\\x\"", "\"\\ud800\"", "\"\\udc00\"", "\"a",
-            "// c\n1", "{\"a\":}", "[1e]", "[--1]", ":", "tru",
+            "",
+            "{",
+            "[1",
+            "[1,]",
+            "{\"a\":1,}",
+            "{a:1}",
+            "{'a':1}",
+            "[01]",
+            "[1.]",
+            "[.5]",
+            "[+1]",
+            "[NaN]",
+            "1 2",
+            "[1]]",
+            "[1}",
+            "{\"a\"}",
+            "{\"a\" 1}",
+            "[1 2]",
+            "[,1]",
+            "\"\t\"",
+            "\"\\x\"",
+            "\"\\ud800\"",
+            "\"\\udc00\"",
+            "\"a",
+            "// c\n1",
+            "{\"a\":}",
+            "[1e]",
+            "[--1]",
+            ":",
+            "tru",
         ] {
             assert!(matches!(fails(text), Failure::Malformed(_)), "{text}");
         }

