@@ -67,6 +67,29 @@ fn an_object_becomes_its_picture() {
 }
 
 #[test]
+fn an_object_of_2007_becomes_its_picture() {
+    let object = "<p:graphicFrame><p:nvGraphicFramePr><p:cNvPr id=\"7\" name=\"Object 7\"/></p:nvGraphicFramePr><p:xfrm><a:off x=\"1\" y=\"2\"/></p:xfrm>\
+        <a:graphic><a:graphicData uri=\"ole\"><p:oleObj spid=\"_x0000_s1026\" r:id=\"rId5\"><p:embed/></p:oleObj></a:graphicData></a:graphic></p:graphicFrame>";
+    let vml = "<xml xmlns:v=\"urn:schemas-microsoft-com:vml\" xmlns:o=\"urn:schemas-microsoft-com:office:office\"><v:shape id=\"_x0000_s1026\"><v:imagedata o:relid=\"rId1\"/></v:shape></xml>";
+    let clean = Fixture::slide(object, "")
+        .part("ppt/embeddings/o.bin", &format!("{OX}oleObject"), "payload")
+        .link("ppt/slides/slide1.xml", "rId5", "oleObject", "ppt/embeddings/o.bin")
+        .part("ppt/drawings/v.vml", &format!("{OX}vmlDrawing"), vml)
+        .link("ppt/slides/slide1.xml", "rId6", "vmlDrawing", "ppt/drawings/v.vml")
+        .part("ppt/media/i.png", "image/png", "no picture")
+        .link("ppt/drawings/v.vml", "rId1", "image", "ppt/media/i.png")
+        .rebuilt();
+    clean.assert_gone(What::EmbeddedObject, &["payload", "oleObj", "vmlDrawing"]);
+    let slide = clean.text("ppt/slides/slide1.xml");
+    let picture = "<p:pic><p:nvPicPr><p:cNvPr id=\"7\" name=\"Object 7\"/><p:cNvPicPr/><p:nvPr/></p:nvPicPr><p:blipFill><a:blip r:embed=\"rIdPicture1\"/>";
+    assert!(
+        slide.contains(picture)
+            && slide.contains("<p:spPr><a:xfrm><a:off x=\"1\" y=\"2\"/></a:xfrm><a:prstGeom"),
+        "{slide}"
+    );
+}
+
+#[test]
 fn commands_in_the_timing_go_with_it() {
     let timing = "<p:timing><p:tnLst><p:par><p:cTn><p:childTnLst><p:cmd type=\"verb\" cmd=\"3\"/></p:childTnLst></p:cTn></p:par></p:tnLst></p:timing>";
     Fixture::slide(&shape(""), timing).rebuilt().assert_gone(What::Action, &["cmd", "timing"]);

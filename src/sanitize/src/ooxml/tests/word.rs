@@ -252,13 +252,14 @@ fn active_x_control() {
 #[test]
 fn alt_chunk_and_subdocument() {
     let clean = Fixture::word(
-        "<w:altChunk r:id=\"rId5\"/><w:subDoc r:id=\"rId6\"/><w:p><w:r><w:t>text</w:t></w:r></w:p>",
+        "<w:tbl><w:tc><w:altChunk r:id=\"rId5\"/></w:tc></w:tbl><w:subDoc r:id=\"rId6\"/><w:p><w:r><w:t>text</w:t></w:r></w:p>",
     )
     .part("word/chunk.docx", &format!("{OX}wordprocessingml.document.main+xml"), "evil")
     .link("word/document.xml", "rId5", "aFChunk", "word/chunk.docx")
     .external("word/document.xml", "rId6", "subDocument", "evil.docx")
     .rebuilt();
     clean.assert_gone(What::EmbeddedObject, &["evil", "altChunk", "subDoc"]);
+    assert!(clean.text("word/document.xml").contains("<w:tc><w:p/></w:tc>"));
     assert!(clean.lost(What::ExternalReference));
 }
 
