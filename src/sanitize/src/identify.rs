@@ -20,7 +20,7 @@ mod textual;
 use memchr::memmem;
 
 use crate::format::Format;
-pub(crate) use name::{extension, fits_extension};
+pub(crate) use name::{extension, fits_extension, is_known_extension};
 pub(crate) use textual::refused_vocabulary;
 
 /// What the sender says about a file. Both are untrusted and may be empty.
@@ -216,8 +216,8 @@ fn second_format(bytes: &[u8], first: Format) -> Option<&'static str> {
 fn pdf_header(bytes: &[u8]) -> Option<usize> {
     const WINDOW: usize = 1024;
     let window = bytes.get(..bytes.len().min(WINDOW + 5))?;
-    let at = memmem::find_iter(window, b"%PDF-")
-        .find(|at| bytes.get(at + 5).is_some_and(|c| c.is_ascii_digit()))?;
+    let at =
+        memmem::find_iter(window, b"%PDF-").find(|at| bytes.get(at + 5).is_some_and(u8::is_ascii_digit))?;
     (at == 0 || memmem::find(bytes.get(at..)?, b" obj").is_some()).then_some(at)
 }
 

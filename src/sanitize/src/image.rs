@@ -65,4 +65,4 @@ fn check_dimensions(width: u32, height: u32, bytes_per_pixel: u64, limits: &Limi
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -164,7 +164,7 @@ pub(crate) fn fits_extension(format: Format, extension: &str) -> bool {
 
 /// Whether the declared name, or without an extension the media type, asks for this format.
 pub(super) fn wants(declared: &Declared<'_>, format: Format) -> bool {
-    match extension(declared.name).filter(|e| known_extension(e)) {
+    match extension(declared.name).filter(|e| is_known_extension(e)) {
         Some(extension) => fits_extension(format, &extension),
         None => essence(declared.media_type) == format.media_type(),
     }
@@ -175,7 +175,8 @@ pub(super) fn is_script(declared: &Declared<'_>) -> bool {
     extension(declared.name).is_some_and(|e| SCRIPTS.contains(&e.as_str()))
 }
 
-fn known_extension(extension: &str) -> bool {
+/// Whether some format has this (lower-case) extension.
+pub(crate) fn is_known_extension(extension: &str) -> bool {
     Format::ALL.iter().any(|&format| fits_extension(format, extension))
 }
 
@@ -210,7 +211,7 @@ fn wrong_extension(kind: &Kind, name: &str) -> Option<String> {
     };
     // Text formats are told apart by their names alone: there, an unknown one means an unknown use.
     let is_textual = matches!(kind.format, Format::Text | Format::Csv | Format::Json | Format::Xml);
-    let telling = known_extension(&extension)
+    let telling = is_known_extension(&extension)
         || (is_textual && extension.contains(|c: char| c.is_ascii_alphabetic()) && extension.len() <= 10);
     (telling && !fits).then(|| format!("named .{}, but the content is {}", plain(&extension), kind.words))
 }

@@ -3,7 +3,7 @@
 //! This reader only names the kind. It trusts nothing: whether the ZIP says one thing only is checked by
 //! `zip_structure` before anything is rebuilt from it.
 
-use std::io::Read as _;
+use std::io::Read;
 
 use quick_xml::events::Event;
 
@@ -235,13 +235,15 @@ impl<'a> Directory<'a> {
     fn read(&self, member: &Member<'_>) -> Option<Vec<u8>> {
         let start = local_data(self.bytes, member.header)?;
         let stored = self.bytes.get(start..start.checked_add(member.stored_size)?)?;
-        let mut content = Vec::new();
-        let read = match member.method {
-            0 => stored.take(MAX_PART + 1).read_to_end(&mut content),
-            8 => flate2::read::DeflateDecoder::new(stored).take(MAX_PART + 1).read_to_end(&mut content),
+        let mut expanded: Box<dyn Read> = match member.method {
+            0 => Box::new(stored),
+            8 => Box::new(flate2::read::DeflateDecoder::new(stored)),
             _ => return None,
         };
-        (read.ok()? as u64 <= MAX_PART).then_some(content)
+        let mut content = Vec::new();
+        #[expect(clippy::disallowed_methods, reason = "capped by `take`")]
+        let read = expanded.by_ref().take(MAX_PART + 1).read_to_end(&mut content);
+        u64::try_from(read.ok()?).is_ok_and(|read| read <= MAX_PART).then_some(content)
     }
 }
 

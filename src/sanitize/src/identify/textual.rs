@@ -120,7 +120,11 @@ fn markup(text: &str, wants_xml: bool) -> Option<Kind> {
     if name.as_ref().eq_ignore_ascii_case("svg") {
         return Some(Kind::of(Format::Svg));
     }
-    Some(Kind::of(Format::Xml)).filter(|_| declared_xml || wants_xml || root.attributes().all(|a| a.is_ok()))
+    // `<jan@voorbeeld.nl> wrote:` is no element.
+    let is_element =
+        name.as_ref().bytes().all(|b| b.is_ascii_alphanumeric() || !b.is_ascii() || b"-_.".contains(&b))
+            && root.attributes().all(|attribute| attribute.is_ok());
+    (declared_xml || wants_xml || is_element).then_some(Kind::of(Format::Xml))
 }
 
 /// The root's own namespace declarations, held against [`refused_vocabulary`].

@@ -6,11 +6,13 @@
 mod own;
 mod segments;
 
-use image::codecs::jpeg::{JpegDecoder, JpegEncoder, PixelDensity, PixelDensityUnit};
+use image::codecs::jpeg::JpegDecoder;
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageEncoder};
+use image::{DynamicImage, ImageDecoder};
+use jpeg_encoder::{
+    ChromaSubsamplingMethod, ColorType, Encoder, PixelDensity, PixelDensityUnit, SamplingFactor,
+};
 
-use super::exif::Exif;
 use super::{check_dimensions, icc};
 use crate::failure::Failure;
 use crate::job::Job;
@@ -21,11 +23,13 @@ use segments::{Jpeg, Segment};
 /// scanned text. A constant, because [`own`] recognises its quantisation tables.
 const QUALITY: u8 = 90;
 
-/// What stands in a picture of ours besides pixels.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// How a picture of ours is encoded, besides its pixels.
+#[derive(Debug, Clone)]
 struct Dressing {
     density: PixelDensity,
     profile: Option<Vec<u8>>,
+    /// Chroma samples for each luma sample, as the original had them: more would only be larger.
+    sampling: SamplingFactor,
 }
 
 /// Writes a JPEG anew.
@@ -39,11 +43,14 @@ pub(super) fn rebuild(bytes: &[u8], job: &mut Job<'_>) -> Result<Vec<u8>, Failur
     let profile = jpeg.profile();
     let sane = profile.as_deref().is_some_and(|profile| icc::is_sane(profile, channels));
     report(&jpeg, profile.is_some() && !sane, job);
-    let dressing = Dressing { density: density(&jpeg), profile: profile.filter(|_| sane) };
-
-    let image = decode(&jpeg.coding())?;
     let orientation = jpeg.exif().map_or(1, |exif| exif.orientation);
-    encode(upright(image, orientation), &dressing)
+    let sampling = match jpeg.sampling {
+        (2, 2) => SamplingFactor::R_4_2_0,
+        (2, 1) if orientation < 5 => SamplingFactor::R_4_2_2,
+        _ => SamplingFactor::R_4_4_4,
+    };
+    let dressing = Dressing { density: density(&jpeg), profile: profile.filter(|_| sane), sampling };
+    encode(upright(decode(&jpeg.coding())?, orientation), &dressing)
 }
 
 /// It is an encoding of ours, and a decoder finds the same dimensions.
@@ -67,18 +74,21 @@ fn upright(mut image: DynamicImage, orientation: u8) -> DynamicImage {
 }
 
 fn encode(image: DynamicImage, dressing: &Dressing) -> Result<Vec<u8>, Failure> {
-    let image = match image {
-        gray @ DynamicImage::ImageLuma8(_) => gray,
-        other => DynamicImage::ImageRgb8(other.into_rgb8()),
+    let (image, colours) = match image {
+        gray @ DynamicImage::ImageLuma8(_) => (gray, ColorType::Luma),
+        other => (DynamicImage::ImageRgb8(other.into_rgb8()), ColorType::Rgb),
     };
+    let side = |length: u32| u16::try_from(length).map_err(Failure::malformed);
     let mut out = Vec::new();
-    let mut encoder = JpegEncoder::new_with_quality(&mut out, QUALITY);
-    encoder.set_pixel_density(dressing.density);
+    let mut encoder = Encoder::new(&mut out, QUALITY);
+    encoder.set_density(dressing.density);
+    encoder.set_sampling_factor(dressing.sampling);
+    encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);
     if let Some(profile) = &dressing.profile {
-        encoder.set_icc_profile(profile.clone()).map_err(Failure::malformed)?;
+        encoder.add_icc_profile(profile).map_err(Failure::malformed)?;
     }
     encoder
-        .write_image(image.as_bytes(), image.width(), image.height(), image.color().into())
+        .encode(image.as_bytes(), side(image.width())?, side(image.height())?, colours)
         .map_err(Failure::malformed)?;
     Ok(out)
 }
@@ -95,7 +105,8 @@ fn density(jpeg: &Jpeg<'_>) -> PixelDensity {
         let number = |at: usize| Some(u16::from_be_bytes(jfif.get(at..at + 2)?.try_into().ok()?));
         Some(PixelDensity { density: (number(8)?, number(10)?), unit })
     });
-    stated.filter(|stated| stated.density.0 > 0 && stated.density.1 > 0).unwrap_or_default()
+    let none = PixelDensity { density: (1, 1), unit: PixelDensityUnit::PixelAspectRatio };
+    stated.filter(|stated| stated.density.0 > 0 && stated.density.1 > 0).unwrap_or(none)
 }
 
 fn report(jpeg: &Jpeg<'_>, drops_profile: bool, job: &mut Job<'_>) {

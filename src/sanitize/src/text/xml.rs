@@ -3,10 +3,11 @@
 //! Left behind: the document type and its entities, processing instructions, comments. A document that needs an entity
 //! of its own, or whose vocabulary is more than data (XHTML, SVG, XSLT, XInclude, Office), is not rebuilt.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
+use quick_xml::name::PrefixDeclaration;
 
 use super::{check_size, decode};
 use crate::failure::Failure;
@@ -23,6 +24,7 @@ pub(super) fn rewrite(bytes: &[u8], limits: &Limits) -> Result<(Vec<u8>, Vec<Rem
     out.push_str("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
     let mut removed = BTreeMap::new();
     let mut note = |what: What, place: String| *removed.entry((what, place)).or_insert(0_u32) += 1;
+    let mut scopes = Scopes::default();
     let (mut depth, mut roots, mut events) = (0_u32, 0_u32, 0_u64);
     loop {
         events += 1;
@@ -42,16 +44,18 @@ pub(super) fn rewrite(bytes: &[u8], limits: &Limits) -> Result<(Vec<u8>, Vec<Rem
                         limit: limits.max_nesting.into(),
                     });
                 }
-                write_tag(&mut out, &element)?;
+                scopes.enter(write_tag(&mut out, &element)?)?;
                 out.push('>');
             }
             Event::Empty(element) => {
                 roots += u32::from(depth == 0);
-                write_tag(&mut out, &element)?;
+                scopes.enter(write_tag(&mut out, &element)?)?;
+                scopes.leave();
                 out.push_str("/>");
             }
             Event::End(element) => {
                 depth -= 1; // the reader has checked that it was open
+                scopes.leave();
                 out.extend(["</", element.name().as_ref(), ">"]);
             }
             Event::Text(text) if depth == 0 => {
@@ -103,11 +107,52 @@ pub(super) fn rewrite(bytes: &[u8], limits: &Limits) -> Result<(Vec<u8>, Vec<Rem
     Ok((out.into_bytes(), removed))
 }
 
+/// The namespace prefixes of one element.
+#[derive(Default)]
+struct Prefixes {
+    declared: Vec<String>,
+    used: Vec<String>,
+}
+
+/// Which prefixes are declared where the reader stands (Namespaces in XML 1.0).
+#[derive(Default)]
+struct Scopes {
+    open: Vec<Vec<String>>,
+    /// How many open elements declare a prefix.
+    bound: HashMap<String, u32>,
+}
+
+impl Scopes {
+    fn enter(&mut self, prefixes: Prefixes) -> Result<(), Failure> {
+        for prefix in &prefixes.declared {
+            *self.bound.entry(prefix.clone()).or_insert(0) += 1;
+        }
+        self.open.push(prefixes.declared);
+        match prefixes.used.iter().find(|prefix| *prefix != "xml" && !self.bound.contains_key(*prefix)) {
+            Some(prefix) => Err(Failure::Malformed(format!("the prefix {} has no namespace", plain(prefix)))),
+            None => Ok(()),
+        }
+    }
+
+    fn leave(&mut self) {
+        for prefix in self.open.pop().unwrap_or_default() {
+            if let Some(count) = self.bound.get_mut(&prefix) {
+                *count -= 1;
+                if *count == 0 {
+                    self.bound.remove(&prefix);
+                }
+            }
+        }
+    }
+}
+
 /// Writes `<name attribute="value"…` without its end.
-fn write_tag(out: &mut String, element: &BytesStart<'_>) -> Result<(), Failure> {
+fn write_tag(out: &mut String, element: &BytesStart<'_>) -> Result<Prefixes, Failure> {
+    let mut prefixes = Prefixes::default();
     let element_name = element.name();
     out.push('<');
     out.push_str(checked_name(element_name.as_ref())?);
+    prefixes.used.extend(element_name.prefix().map(|prefix| prefix.as_ref().to_owned()));
     let mut seen = HashSet::new();
     // Our own set finds repeated names in linear time.
     for attribute in element.attributes().with_checks(false) {
@@ -117,16 +162,22 @@ fn write_tag(out: &mut String, element: &BytesStart<'_>) -> Result<(), Failure> 
             return Err(Failure::Malformed(format!("an element has the attribute {} twice", plain(name))));
         }
         let value = attribute_value(&attribute.value)?;
-        if attribute.key.as_namespace_binding().is_some()
-            && let Some(words) = refused_vocabulary(&value)
-        {
-            return Err(Failure::Refused(format!("part of the XML is {words}")));
+        match attribute.key.as_namespace_binding() {
+            Some(binding) => {
+                if let Some(words) = refused_vocabulary(&value) {
+                    return Err(Failure::Refused(format!("part of the XML is {words}")));
+                }
+                if let PrefixDeclaration::Named(prefix) = binding {
+                    prefixes.declared.push(prefix.to_owned());
+                }
+            }
+            None => prefixes.used.extend(attribute.key.prefix().map(|prefix| prefix.as_ref().to_owned())),
         }
         out.extend([" ", name, "=\""]);
         write_text(out, &value, true)?;
         out.push('"');
     }
-    Ok(())
+    Ok(prefixes)
 }
 
 /// An attribute's value, normalised and with its references resolved (XML 1.0, 3.3.3).
@@ -343,6 +394,9 @@ mod tests {
             "<a><!-- -- --></a>",
             "<a",
             "<a></a b>",
+            "<n:a/>",
+            "<a n:b=''/>",
+            "<a><b xmlns:n='urn:x'/><n:c/></a>",
         ] {
             assert!(matches!(fails(text), Failure::Malformed(_)), "{text} {:?}", fails(text));
         }

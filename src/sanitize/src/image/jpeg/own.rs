@@ -4,7 +4,7 @@
 //! become a way past the rebuild, so the test leaves no freedom but the pixels:
 //!
 //! 1. Everything up to the entropy-coded data equals, byte for byte, what our encoder writes for these dimensions, this
-//!    number of components, resolution and (sane) colour profile: same segments, order and tables, no metadata.
+//!    number of components, sampling, resolution and (sane) colour profile: same segments, order and tables, no metadata.
 //! 2. The entropy-coded data is one baseline scan of exactly the blocks that the dimensions ask for, in the one way our
 //!    encoder codes them: no run that an end-of-block would replace, no coefficient beyond what 8-bit pixels give,
 //!    no restart marker, the last byte filled with ones, then the end marker and the end of the file.
@@ -13,7 +13,7 @@
 //! choose pixels in any picture, but has no table, length, marker or spare byte to attack or to hide in.
 
 use super::segments::Jpeg;
-use super::{Dressing, DynamicImage, density, encode, icc};
+use super::{Dressing, DynamicImage, SamplingFactor, density, encode, icc};
 
 const NOT_OURS: &str = "its header is not the encoder's";
 
@@ -29,7 +29,14 @@ pub(super) fn check(bytes: &[u8]) -> Result<(u16, u16), &'static str> {
     if profile.as_deref().is_some_and(|profile| !icc::is_sane(profile, channels)) {
         return Err("its colour profile is not sane");
     }
-    let template = encode(image, &Dressing { density: density(&jpeg), profile }).map_err(|_| NOT_OURS)?;
+    let sampling = match (channels, jpeg.sampling) {
+        (1, _) | (_, (1, 1)) => SamplingFactor::R_4_4_4,
+        (_, (2, 1)) => SamplingFactor::R_4_2_2,
+        (_, (2, 2)) => SamplingFactor::R_4_2_0,
+        _ => return Err(NOT_OURS),
+    };
+    let dressing = Dressing { density: density(&jpeg), profile, sampling };
+    let template = encode(image, &dressing).map_err(|_| NOT_OURS)?;
     let header = Header::parse(&template).ok_or(NOT_OURS)?;
 
     let mut expected = template.get(..header.length).ok_or(NOT_OURS)?.to_vec();
@@ -37,14 +44,22 @@ pub(super) fn check(bytes: &[u8]) -> Result<(u16, u16), &'static str> {
     expected.get_mut(header.dimensions..header.dimensions + 4).ok_or(NOT_OURS)?.copy_from_slice(&dimensions);
     let data = bytes.strip_prefix(expected.as_slice()).ok_or(NOT_OURS)?;
 
-    let blocks = u64::from(jpeg.width.div_ceil(8)) * u64::from(jpeg.height.div_ceil(8));
+    // A unit holds the first component's blocks by its sampling factors, then one of each other component.
+    let (horizontal, vertical) = if channels == 1 { (1, 1) } else { jpeg.sampling };
+    let across = |length: u16, factor: u8| u64::from(length).div_ceil(8 * u64::from(factor));
+    let units = across(jpeg.width, horizontal) * across(jpeg.height, vertical);
     let mut scan = Scan { data, at: 0, bits: 0, count: 0 };
     let mut predictions = [0_i32; 3];
-    for _ in 0..blocks {
+    for _ in 0..units {
         for (component, prediction) in predictions.iter_mut().take(channels.into()).enumerate() {
-            let kind = usize::from(component > 0);
-            let tables = header.kinds.get(kind).ok_or(NOT_OURS)?;
-            scan.block(tables, prediction).ok_or("its entropy-coded data is not as the encoder writes it")?;
+            let (tables, blocks) = match component {
+                0 => (&header.luminance, horizontal * vertical),
+                _ => (&header.chrominance, 1),
+            };
+            for _ in 0..blocks {
+                scan.block(tables, prediction)
+                    .ok_or("its entropy-coded data is not as the encoder writes it")?;
+            }
         }
     }
     match scan.end() {
@@ -59,8 +74,8 @@ struct Header {
     length: usize,
     /// Where height and width stand.
     dimensions: usize,
-    /// Luminance and chrominance tables.
-    kinds: [Kind; 2],
+    luminance: Kind,
+    chrominance: Kind,
 }
 
 /// The tables of one kind of component.
@@ -75,7 +90,8 @@ struct Kind {
 impl Header {
     /// Reads our own encoder's header: one table for each segment.
     fn parse(template: &[u8]) -> Option<Self> {
-        let mut header = Self { length: 0, dimensions: 0, kinds: Default::default() };
+        let mut header =
+            Self { length: 0, dimensions: 0, luminance: Kind::default(), chrominance: Kind::default() };
         let mut at = 2;
         loop {
             let [0xff, marker, l1, l0] = *template.get(at..at + 4)? else { return None };
@@ -85,11 +101,11 @@ impl Header {
                 0xc0 => header.dimensions = at + 5,
                 0xdb => {
                     let (number, table) = body.split_first()?;
-                    header.kinds.get_mut(usize::from(*number))?.quantisation = table.to_vec();
+                    header.kind(*number)?.quantisation = table.to_vec();
                 }
                 0xc4 => {
                     let (number, table) = body.split_first()?;
-                    let kind = header.kinds.get_mut(usize::from(number & 0x0f))?;
+                    let kind = header.kind(number & 0x0f)?;
                     *(if number >> 4 == 0 { &mut kind.dc } else { &mut kind.ac }) = Huffman::new(table)?;
                 }
                 0xda => {
@@ -99,6 +115,16 @@ impl Header {
                 _ => {}
             }
             at = end;
+        }
+    }
+}
+
+impl Header {
+    fn kind(&mut self, number: u8) -> Option<&mut Kind> {
+        match number {
+            0 => Some(&mut self.luminance),
+            1 => Some(&mut self.chrominance),
+            _ => None,
         }
     }
 }

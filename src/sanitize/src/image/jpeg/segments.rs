@@ -38,6 +38,8 @@ pub(super) struct Jpeg<'a> {
     pub(super) width: u16,
     pub(super) height: u16,
     pub(super) components: u8,
+    /// Horizontal and vertical sampling factor of the first component.
+    pub(super) sampling: (u8, u8),
     pub(super) segments: Vec<Segment<'a>>,
     /// What follows the picture.
     pub(super) trailing: &'a [u8],
@@ -48,7 +50,14 @@ impl<'a> Jpeg<'a> {
     pub(super) fn parse(bytes: &'a [u8]) -> Result<Self, Failure> {
         let mut rest =
             bytes.strip_prefix(&[0xff, SOI]).ok_or_else(|| malformed("it does not begin like a JPEG"))?;
-        let mut jpeg = Self { width: 0, height: 0, components: 0, segments: Vec::new(), trailing: &[] };
+        let mut jpeg = Self {
+            width: 0,
+            height: 0,
+            components: 0,
+            sampling: (1, 1),
+            segments: Vec::new(),
+            trailing: &[],
+        };
         let mut scans = 0;
         loop {
             if jpeg.segments.len() >= MAX_SEGMENTS {
@@ -88,7 +97,7 @@ impl<'a> Jpeg<'a> {
                 }
                 // Huffman and quantisation tables, restart interval.
                 0xc4 | 0xdb | 0xdd => {
-                    jpeg.segments.push(Segment::Coding(after.get(..end).unwrap_or_default()))
+                    jpeg.segments.push(Segment::Coding(after.get(..end).unwrap_or_default()));
                 }
                 0xe0..=0xef | 0xfe => {
                     let segment = after.get(..end).unwrap_or_default();
@@ -105,7 +114,7 @@ impl<'a> Jpeg<'a> {
     }
 
     fn frame(&mut self, body: &[u8]) -> Result<(), Failure> {
-        let [_precision, h1, h0, w1, w0, components @ 1..=4, ..] = *body else {
+        let [_precision, h1, h0, w1, w0, components @ 1..=4, _id, factors, ..] = *body else {
             return Err(malformed("its frame header is not valid"));
         };
         if self.components != 0 {
@@ -113,6 +122,7 @@ impl<'a> Jpeg<'a> {
         }
         (self.height, self.width) = (u16::from_be_bytes([h1, h0]), u16::from_be_bytes([w1, w0]));
         self.components = components;
+        self.sampling = (factors >> 4, factors & 0x0f);
         Ok(())
     }
 

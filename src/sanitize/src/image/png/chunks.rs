@@ -5,7 +5,7 @@ use crate::failure::Failure;
 use crate::limits::Limits;
 use crate::report::plain;
 
-pub(super) const SIGNATURE: &[u8; 8] = b"\x89PNG\r\n\x1a\n";
+pub(in crate::image) const SIGNATURE: &[u8; 8] = b"\x89PNG\r\n\x1a\n";
 
 /// Chunks of one file; a picture of `max_pixels` in IDAT chunks of 8 KiB has fewer.
 const MAX_CHUNKS: usize = 100_000;
@@ -108,6 +108,26 @@ impl Header {
         if matches!(self.colour, 0 | 4) { 1 } else { 3 }
     }
 
+    /// Whether a chunk codes the picture: header, data, end, a palette for indexed colours, fitting transparency. A palette
+    /// that only suggests colours does not.
+    pub(super) fn is_coding(&self, chunk: &Chunk<'_>, all: &[Chunk<'_>]) -> bool {
+        const INDEXED: u8 = 3;
+        let colours = |palette: &[u8]| {
+            Some(palette.len() / 3).filter(|n| palette.len().is_multiple_of(3) && (1..=256).contains(n))
+        };
+        match (&chunk.name, self.colour) {
+            (b"IHDR" | b"IDAT" | b"IEND", _) => true,
+            (b"PLTE", INDEXED) => colours(chunk.data).is_some(),
+            (b"tRNS", INDEXED) => {
+                let palette = all.iter().find(|chunk| chunk.name == *b"PLTE").map(|chunk| chunk.data);
+                palette.and_then(colours).is_some_and(|colours| (1..=colours).contains(&chunk.data.len()))
+            }
+            (b"tRNS", 0) => chunk.data.len() == 2,
+            (b"tRNS", 2) => chunk.data.len() == 6,
+            _ => false,
+        }
+    }
+
     /// Holds dimensions and the decoded size, palette expanded, against the limits.
     pub(super) fn check(&self, limits: &Limits) -> Result<(), Failure> {
         let samples = match self.colour {
@@ -121,7 +141,7 @@ impl Header {
 }
 
 /// Writes a chunk.
-pub(super) fn put(out: &mut Vec<u8>, name: &[u8; 4], data: &[u8]) {
+pub(in crate::image) fn put(out: &mut Vec<u8>, name: &[u8; 4], data: &[u8]) {
     // Chunks come from a file or a compressor under the limits, far below 4 GiB.
     let length = u32::try_from(data.len()).unwrap_or(u32::MAX);
     out.extend(length.to_be_bytes());
