@@ -80,7 +80,6 @@ pub(super) struct Known<'a> {
 
 /// Rewrites one part.
 pub(super) struct Rewriter<'a> {
-    source: &'a str,
     known: Known<'a>,
     max_nesting: u32,
     notes: BTreeMap<What, u32>,
@@ -95,9 +94,8 @@ pub(super) struct Rewriter<'a> {
 }
 
 impl<'a> Rewriter<'a> {
-    pub(super) fn new(source: &'a str, known: Known<'a>, max_nesting: u32) -> Self {
+    pub(super) fn new(known: Known<'a>, max_nesting: u32) -> Self {
         Self {
-            source,
             known,
             max_nesting,
             notes: BTreeMap::new(),
@@ -128,6 +126,8 @@ impl<'a> Rewriter<'a> {
                 Event::Start(element) => {
                     let unit = xml.subtree(element)?;
                     let nodes = self.element(unit);
+                    // Nothing larger than the unit depends on what was dropped from it.
+                    self.spoiled = false;
                     writer.nodes(&nodes);
                 }
                 Event::Text(text) => writer.text(&text),
@@ -137,9 +137,6 @@ impl<'a> Rewriter<'a> {
                     }
                 }
             }
-        }
-        if self.spoiled {
-            return Err(Failure::Malformed(format!("{} cannot stand without what was removed", self.source)));
         }
         Ok(writer.finish())
     }
@@ -157,6 +154,7 @@ impl<'a> Rewriter<'a> {
                 && !self.known.links.contains(&attribute.value)
         });
         let fate = match self.known.marks.get(&element.id) {
+            Some(Mark::Show(text)) => return shown_text(&element, text),
             Some(Mark::Drop) => Fate::Drop(None),
             Some(Mark::Unwrap) => Fate::Unwrap(None),
             None => rules::fate(&element, lost_link),
@@ -407,6 +405,23 @@ impl<'a> Rewriter<'a> {
             })
             .collect()
     }
+}
+
+/// A `w:t` in the place of an instruction.
+fn shown_text(element: &Element, text: &str) -> Vec<Node> {
+    let prefix = element.name.prefix();
+    let name = if prefix.is_empty() { "t".to_owned() } else { format!("{prefix}:t") };
+    let space = Attribute { name: Name::new("xml:space", Ns::Xml), value: "preserve".to_owned() };
+    let mut attributes: Vec<Attribute> =
+        element.attributes.iter().filter(|attribute| attribute.name.ns == Ns::Xmlns).cloned().collect();
+    attributes.push(space);
+    let name = Name::new(&name, Ns::W);
+    vec![Node::Element(Element {
+        name,
+        attributes,
+        children: vec![Node::Text(text.to_owned())],
+        id: element.id,
+    })]
 }
 
 /// Lists of any length below the root.

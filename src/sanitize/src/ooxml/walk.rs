@@ -457,7 +457,7 @@ impl<'a> Walk<'a> {
             let ids = kept.iter().map(|(id, ..)| (*id).to_owned()).collect();
             let known =
                 Known { links: ids, marks: &part.marks, pictures: &part.object_pictures, sheets: &sheets };
-            let mut rewriter = Rewriter::new(&part.name, known, job.limits.max_nesting);
+            let mut rewriter = Rewriter::new(known, job.limits.max_nesting);
             let written = rewriter.part(&part.text)?;
             for (what, count) in rewriter.notes() {
                 job.removed(Removed::new(what, &part.entry.name, count));

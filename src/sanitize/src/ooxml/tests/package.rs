@@ -292,6 +292,19 @@ fn xml_that_is_too_deep() {
 }
 
 #[test]
+fn xml_as_deep_as_allowed() {
+    let deep = "<w:sdt>".repeat(250) + &"</w:sdt>".repeat(250);
+    assert!(Fixture::word(&deep).rebuilt().removed.is_empty());
+}
+
+#[test]
+fn an_element_of_an_unknown_kind_goes_alone() {
+    let clean = Fixture::word(&format!("{HELLO}<q:evil xmlns:q=\"urn:q\"><w:p/></q:evil>")).rebuilt();
+    clean.assert_gone(What::UnknownPart, &["evil"]);
+    assert!(clean.text("word/document.xml").contains(HELLO));
+}
+
+#[test]
 fn utf_16_comes_out_as_utf_8() {
     let fixture = hello();
     let text =

@@ -86,6 +86,15 @@ fn fields_that_fetch_or_run() {
 }
 
 #[test]
+fn a_macro_button_leaves_its_words() {
+    let clean =
+        Fixture::word(&format!("<w:p>{}{}{}</w:p>", begin(), code(" MACROBUTTON evil [Your name] "), end()))
+            .rebuilt();
+    clean.assert_gone(What::Field, &["evil", "MACROBUTTON"]);
+    assert!(clean.text("word/document.xml").contains("<w:t xml:space=\"preserve\">[Your name]</w:t>"));
+}
+
+#[test]
 fn dde_split_over_runs() {
     assert_field_gone(
         &field(
