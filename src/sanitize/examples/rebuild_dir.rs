@@ -26,7 +26,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         let kinds: BTreeSet<String> =
             report.removed.iter().map(|removed| format!("{:?}", removed.what)).collect();
         let kinds: Vec<String> = kinds.into_iter().collect();
-        println!("{}\t{}\t{}\t{}", relative.display(), report.verdict.as_str(), report.reason, kinds.join(","));
+        println!(
+            "{}\t{}\t{}\t{}",
+            relative.display(),
+            report.verdict.as_str(),
+            report.reason,
+            kinds.join(",")
+        );
         if let Some((bytes, format)) = rebuilt {
             let keeps = relative
                 .extension()

@@ -18,7 +18,7 @@
 //! | `walk` | what is reached by the list, in which order and under which names? |
 //! | `rewrite`, `rules` | what may not stand inside a kept part? |
 //! | `fields`, `formula`, `link` | which Word fields, formulas and addresses may stay? |
-//! | `picture` | what becomes of pictures? |
+//! | `picture`, `objects` | what becomes of pictures, and which stand in for objects? |
 //! | `xml`, `namespace` | how is XML read and written, and which vocabularies are known? |
 //! | `verify` | is everything that must be gone gone? |
 
@@ -26,6 +26,7 @@ mod fields;
 mod formula;
 mod link;
 mod namespace;
+mod objects;
 mod package;
 mod picture;
 mod rewrite;

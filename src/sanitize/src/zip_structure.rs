@@ -169,6 +169,12 @@ impl Entry<'_> {
             });
         }
         job.expand(self.size)?;
+        self.expand()
+    }
+
+    /// Expands the member and proves its size and checksum; for archives that we wrote ourselves, whose members count
+    /// against no limit again.
+    pub(crate) fn expand(&self) -> Result<Vec<u8>, Failure> {
         let out = match self.method {
             Method::Stored => self.compressed.to_vec(),
             Method::Deflated => self.inflate()?,

@@ -19,9 +19,11 @@ use super::xml::{Element, Event};
 use crate::report::What;
 
 /// What becomes of an element, by its [`Element::id`].
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Mark {
     Drop,
+    /// The instruction becomes shown text.
+    Show(String),
     /// The element goes, its children stay.
     Unwrap,
 }
@@ -103,6 +105,9 @@ const ALLOWED: &[&str] = &[
     "XE",
 ];
 
+/// Instructions that show their own last words instead of a result: `MACROBUTTON name shown words`.
+const SELF_SHOWN: &[&str] = &["MACROBUTTON", "GOTOBUTTON"];
+
 /// Words that are refused wherever they stand in an instruction, but for the texts of links and references.
 const NEVER: &[&str] = &["DDE", "DDEAUTO", "INCLUDETEXT", "INCLUDEPICTURE"];
 
@@ -172,6 +177,13 @@ fn argument(text: &str) -> (String, &str) {
     let rest = body.get(end..).unwrap_or_default();
     let skipped = rest.chars().next().filter(|_| open > 0).map_or(0, char::len_utf8);
     (value, rest.get(skipped..).unwrap_or_default().trim_start())
+}
+
+/// The words that an instruction of [`SELF_SHOWN`] shows.
+fn self_shown(instruction: &str) -> Option<String> {
+    let (keyword, rest) = instruction.trim_start().split_once(' ')?;
+    let (_, shown) = rest.trim_start().split_once(' ')?;
+    SELF_SHOWN.iter().any(|known| keyword.eq_ignore_ascii_case(known)).then(|| shown.trim().to_owned())
 }
 
 /// One open field.
@@ -388,6 +400,11 @@ impl Scanner {
         if let Some(what) = what {
             self.refused.push(what);
             self.marks.extend(ids.iter().chain(&open.instruction_ids).map(|&id| (id, Mark::Drop)));
+            let shown =
+                Some(&open.readings.accepted).filter(|_| !open.in_result).and_then(|text| self_shown(text));
+            if let (Some(shown), Some(&id)) = (shown, open.instruction_ids.first()) {
+                self.marks.insert(id, Mark::Show(shown));
+            }
         }
         // Seen from an outer field, all of it is instruction.
         if let Some(story) = self.stories.last_mut()

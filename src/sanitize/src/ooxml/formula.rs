@@ -64,8 +64,10 @@ enum Token<'a> {
     Quoted(&'a str),
     /// Letters, digits, `_ . \ ? $` and everything that is no ASCII.
     Word(&'a str),
-    /// A bracket and all up to its partner.
-    Bracket(&'a str),
+    /// A bracket and all up to its partner; `joined`: right behind a word.
+    Bracket {
+        joined: bool,
+    },
     Sign(char),
 }
 
@@ -74,15 +76,12 @@ pub(super) fn reaches_out(formula: &str, gone_sheets: &[String]) -> Option<What>
     let tokens = tokens(formula);
     let at = |n: usize| tokens.get(n);
     for (n, token) in tokens.iter().enumerate() {
-        let before = n.checked_sub(1).and_then(at);
         let after = at(n + 1);
         let names_a_sheet = after == Some(&Token::Sign('!')) || after == Some(&Token::Sign(':'));
         match token {
             Token::Sign('|') => return Some(What::ExternalReference),
             // A structured reference's bracket follows its table's name; any other opens another workbook.
-            Token::Bracket(_) if !matches!(before, Some(Token::Word(_))) => {
-                return Some(What::ExternalReference);
-            }
+            Token::Bracket { joined: false } => return Some(What::ExternalReference),
             Token::Quoted(name) if name.contains(['[', '|', '\\', '/']) => {
                 return Some(What::ExternalReference);
             }
@@ -134,6 +133,7 @@ fn refused_call(word: &str, first: Option<&Token<'_>>, second: Option<&Token<'_>
 fn tokens(formula: &str) -> Vec<Token<'_>> {
     let mut out = Vec::new();
     let mut rest = formula;
+    let mut follows_word = false;
     while let Some(c) = rest.chars().next() {
         let (token, length) = match c {
             '"' | '\'' => {
@@ -143,7 +143,7 @@ fn tokens(formula: &str) -> Vec<Token<'_>> {
             }
             '[' => {
                 let length = bracketed(rest);
-                (Some(Token::Bracket(rest.get(..length).unwrap_or_default())), length)
+                (Some(Token::Bracket { joined: follows_word }), length)
             }
             c if is_word(c) => {
                 let length = rest.find(|c| !is_word(c)).unwrap_or(rest.len());
@@ -152,6 +152,7 @@ fn tokens(formula: &str) -> Vec<Token<'_>> {
             c if c.is_whitespace() => (None, c.len_utf8()),
             c => (Some(Token::Sign(c)), c.len_utf8()),
         };
+        follows_word = matches!(token, Some(Token::Word(_)));
         out.extend(token);
         rest = rest.get(length..).unwrap_or_default();
     }
@@ -248,6 +249,7 @@ mod tests {
             "'[1]My sheet'!A1",
             "'C:\\x\\[b.xls]S'!A1",
             "1+[Book1.xlsx]S!A1",
+            "A1 [1]S!A1",
             "[1]!Name",
         ] {
             assert_eq!(what(formula), Some(What::ExternalReference), "{formula}");

@@ -18,7 +18,7 @@ pub(super) fn leaves_the_package(target: &str) -> bool {
     first.contains(':')
         || decoded.contains('\\')
         || decoded.trim_start_matches(blank).starts_with("//")
-        || decoded.split('/').next().unwrap_or_default().contains(':')
+        || decoded.split(['/', '?', '#']).next().unwrap_or_default().contains(':')
 }
 
 #[cfg(test)]

@@ -83,11 +83,6 @@ impl<'a> Package<'a> {
         self.by_name.get(name).or_else(|| self.by_extension.get(extension)).map_or("", String::as_str)
     }
 
-    /// Whether any part is declared to be of a type that contains `words`.
-    pub(super) fn declares(&self, words: &str) -> bool {
-        self.by_name.values().chain(self.by_extension.values()).any(|kind| kind.contains(words))
-    }
-
     /// The relationships of a part (folded name), or of the package for the empty name.
     pub(super) fn relationships(
         &self,

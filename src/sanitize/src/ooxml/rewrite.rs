@@ -9,6 +9,7 @@ use std::rc::Rc;
 use super::fields::Mark;
 use super::formula;
 use super::namespace::Ns;
+use super::objects;
 use super::rules::{self, Fate, Value};
 use super::xml::{Attribute, Element, Event, Name, Node, Writer, Xml};
 use crate::failure::Failure;
@@ -23,12 +24,19 @@ pub(super) struct Sheets {
     gone: Vec<String>,
     /// New position of the first sheet that can be seen.
     first_visible: Option<usize>,
+    /// Cells may refer to the workbook's cell metadata.
+    has_metadata: bool,
 }
 
 impl Sheets {
     /// Reads the list of sheets in a workbook part; `kept`: ids of the relationships that stay.
-    pub(super) fn of(workbook: &str, kept: &HashSet<&str>, max_nesting: u32) -> Result<Self, Failure> {
-        let mut sheets = Self::default();
+    pub(super) fn of(
+        workbook: &str,
+        kept: &HashSet<&str>,
+        has_metadata: bool,
+        max_nesting: u32,
+    ) -> Result<Self, Failure> {
+        let mut sheets = Self { has_metadata, ..Self::default() };
         let mut xml = Xml::new(workbook, max_nesting);
         let mut next = 0;
         while let Some(event) = xml.next()? {
@@ -60,13 +68,19 @@ impl Sheets {
     }
 }
 
+/// What has to be known of the whole document to rewrite one part.
+pub(super) struct Known<'a> {
+    /// Relationship ids that stay.
+    pub(super) links: HashSet<String>,
+    pub(super) marks: &'a HashMap<u32, Mark>,
+    /// Relationship ids of pictures of objects, by shape id.
+    pub(super) pictures: &'a HashMap<String, String>,
+    pub(super) sheets: &'a Sheets,
+}
+
 /// Rewrites one part.
 pub(super) struct Rewriter<'a> {
-    source: &'a str,
-    /// Relationship ids that stay.
-    links: HashSet<String>,
-    marks: &'a HashMap<u32, Mark>,
-    sheets: &'a Sheets,
+    known: Known<'a>,
     max_nesting: u32,
     notes: BTreeMap<What, u32>,
     /// Something in the current scope cannot stand without what was dropped from it.
@@ -80,18 +94,9 @@ pub(super) struct Rewriter<'a> {
 }
 
 impl<'a> Rewriter<'a> {
-    pub(super) fn new(
-        source: &'a str,
-        links: HashSet<String>,
-        marks: &'a HashMap<u32, Mark>,
-        sheets: &'a Sheets,
-        max_nesting: u32,
-    ) -> Self {
+    pub(super) fn new(known: Known<'a>, max_nesting: u32) -> Self {
         Self {
-            source,
-            links,
-            marks,
-            sheets,
+            known,
             max_nesting,
             notes: BTreeMap::new(),
             spoiled: false,
@@ -121,6 +126,8 @@ impl<'a> Rewriter<'a> {
                 Event::Start(element) => {
                     let unit = xml.subtree(element)?;
                     let nodes = self.element(unit);
+                    // Nothing larger than the unit depends on what was dropped from it.
+                    self.spoiled = false;
                     writer.nodes(&nodes);
                 }
                 Event::Text(text) => writer.text(&text),
@@ -130,9 +137,6 @@ impl<'a> Rewriter<'a> {
                     }
                 }
             }
-        }
-        if self.spoiled {
-            return Err(Failure::Malformed(format!("{} cannot stand without what was removed", self.source)));
         }
         Ok(writer.finish())
     }
@@ -145,9 +149,12 @@ impl<'a> Rewriter<'a> {
     /// What stands in the place of an element.
     fn element(&mut self, mut element: Element) -> Vec<Node> {
         let lost_link = element.attributes.iter().any(|attribute| {
-            rules::is_link(attribute) && !attribute.value.is_empty() && !self.links.contains(&attribute.value)
+            rules::is_link(attribute)
+                && !attribute.value.is_empty()
+                && !self.known.links.contains(&attribute.value)
         });
-        let fate = match self.marks.get(&element.id) {
+        let fate = match self.known.marks.get(&element.id) {
+            Some(Mark::Show(text)) => return shown_text(&element, text),
             Some(Mark::Drop) => Fate::Drop(None),
             Some(Mark::Unwrap) => Fate::Unwrap(None),
             None => rules::fate(&element, lost_link),
@@ -157,6 +164,22 @@ impl<'a> Rewriter<'a> {
             && element.name.local().ends_with("File");
         match fate {
             Fate::Keep => {}
+            Fate::Drop(what) if element.is(Ns::W, "altChunk") => {
+                // Cells and notes must end with a paragraph.
+                what.into_iter().for_each(|what| self.note(what));
+                let prefix = element.name.prefix();
+                let name = if prefix.is_empty() { "p".to_owned() } else { format!("{prefix}:p") };
+                let declarations =
+                    element.attributes.iter().filter(|attribute| attribute.name.ns == Ns::Xmlns);
+                let attributes = declarations.cloned().collect();
+                let name = Name::new(&name, Ns::W);
+                return vec![Node::Element(Element {
+                    name,
+                    attributes,
+                    children: Vec::new(),
+                    id: element.id,
+                })];
+            }
             Fate::Drop(what) => {
                 what.into_iter().for_each(|what| self.note(what));
                 return Vec::new();
@@ -217,7 +240,7 @@ impl<'a> Rewriter<'a> {
             (Ns::Mc, "AlternateContent") => {
                 Some(self.alternatives(std::mem::replace(element, hollow(element))))
             }
-            (Ns::W, "object") => {
+            (Ns::W, "object") if !element.elements().any(|inner| inner.is(Ns::W, "drawing")) => {
                 // Without its object it is a picture, and says so.
                 let prefix = element.name.prefix();
                 let name = if prefix.is_empty() { "pict".to_owned() } else { format!("{prefix}:pict") };
@@ -235,7 +258,9 @@ impl<'a> Rewriter<'a> {
                     self.note(What::EmbeddedObject);
                 }
                 self.lost_media = true;
-                let Some(picture) = picture_of(element) else { return Some(Vec::new()) };
+                let Some(picture) = objects::picture_of(element, self.known.pictures) else {
+                    return Some(Vec::new());
+                };
                 Some(self.element(picture))
             }
             (Ns::P, "timing") if self.lost_media => {
@@ -243,23 +268,29 @@ impl<'a> Rewriter<'a> {
                 Some(Vec::new())
             }
             (Ns::S, "definedName") => self.defined_name(element),
-            (Ns::S, "workbookView") if !self.sheets.gone.is_empty() => {
+            (Ns::S, "workbookView") if !self.known.sheets.gone.is_empty() => {
                 for attribute in element
                     .attributes
                     .iter_mut()
                     .filter(|a| a.is(Ns::None, "activeTab") || a.is(Ns::None, "firstSheet"))
                 {
-                    let fallback = self.sheets.first_visible.unwrap_or_default();
+                    let fallback = self.known.sheets.first_visible.unwrap_or_default();
                     attribute.value =
-                        self.sheets.new_position(&attribute.value).unwrap_or(fallback).to_string();
+                        self.known.sheets.new_position(&attribute.value).unwrap_or(fallback).to_string();
                 }
                 None
             }
             (Ns::S, "sheet") => {
                 self.sheet_number += 1;
-                if self.sheets.first_visible.is_none() && self.sheet_number == 1 {
+                if self.known.sheets.first_visible.is_none() && self.sheet_number == 1 {
                     element.attributes.retain(|attribute| !attribute.is(Ns::None, "state"));
                 }
+                None
+            }
+            (Ns::S, "c") if !self.known.sheets.has_metadata => {
+                element
+                    .attributes
+                    .retain(|attribute| !attribute.is(Ns::None, "cm") && !attribute.is(Ns::None, "vm"));
                 None
             }
             (Ns::S, "tableColumn") => {
@@ -278,8 +309,8 @@ impl<'a> Rewriter<'a> {
             return Some(Vec::new());
         }
         let position = element.attributes.iter_mut().find(|attribute| attribute.is(Ns::None, "localSheetId"));
-        if let Some(position) = position.filter(|_| !self.sheets.gone.is_empty()) {
-            match self.sheets.new_position(&position.value) {
+        if let Some(position) = position.filter(|_| !self.known.sheets.gone.is_empty()) {
+            match self.known.sheets.new_position(&position.value) {
                 Some(new) => position.value = new.to_string(),
                 None => return Some(Vec::new()),
             }
@@ -295,7 +326,7 @@ impl<'a> Rewriter<'a> {
             .filter(|_| is_cell && element.attribute("t") == Some("shared"))
             .map(str::to_owned);
         let text = element.text();
-        let refused = formula::reaches_out(&text, &self.sheets.gone);
+        let refused = formula::reaches_out(&text, &self.known.sheets.gone);
         match (refused, shared) {
             (None, Some(index)) if text.is_empty() => self.shared.contains(&index),
             (None, Some(index)) => {
@@ -321,7 +352,7 @@ impl<'a> Rewriter<'a> {
         let mut kept = Vec::with_capacity(attributes.len());
         for mut attribute in attributes {
             if rules::is_link(&attribute) {
-                if attribute.value.is_empty() || self.links.contains(&attribute.value) {
+                if attribute.value.is_empty() || self.known.links.contains(&attribute.value) {
                     kept.push(attribute);
                 }
                 continue;
@@ -330,7 +361,7 @@ impl<'a> Rewriter<'a> {
                 continue;
             }
             if rules::is_formula_attribute(element, &attribute)
-                && let Some(what) = formula::reaches_out(&attribute.value, &self.sheets.gone)
+                && let Some(what) = formula::reaches_out(&attribute.value, &self.known.sheets.gone)
             {
                 self.note(what);
                 attribute.value.clear();
@@ -376,6 +407,23 @@ impl<'a> Rewriter<'a> {
     }
 }
 
+/// A `w:t` in the place of an instruction.
+fn shown_text(element: &Element, text: &str) -> Vec<Node> {
+    let prefix = element.name.prefix();
+    let name = if prefix.is_empty() { "t".to_owned() } else { format!("{prefix}:t") };
+    let space = Attribute { name: Name::new("xml:space", Ns::Xml), value: "preserve".to_owned() };
+    let mut attributes: Vec<Attribute> =
+        element.attributes.iter().filter(|attribute| attribute.name.ns == Ns::Xmlns).cloned().collect();
+    attributes.push(space);
+    let name = Name::new(&name, Ns::W);
+    vec![Node::Element(Element {
+        name,
+        attributes,
+        children: vec![Node::Text(text.to_owned())],
+        id: element.id,
+    })]
+}
+
 /// Lists of any length below the root.
 fn is_long(element: &Element) -> bool {
     element.is(Ns::W, "body") || element.is(Ns::S, "sheetData")
@@ -394,53 +442,4 @@ fn lifted(element: Element) -> Vec<Node> {
 
 fn hollow(element: &Element) -> Element {
     Element { name: Rc::clone(&element.name), attributes: Vec::new(), children: Vec::new(), id: element.id }
-}
-
-/// The picture that a frame shows for its object, with the frame's own name and place.
-fn picture_of(frame: &Element) -> Option<Element> {
-    let mut picture = path_to(frame, &|inner| inner.is(Ns::P, "pic"))?;
-    let own = frame.find(&|inner| inner.is(Ns::P, "cNvPr"))?.attributes.clone();
-    let xfrm = frame.elements().find(|inner| inner.is(Ns::P, "xfrm")).cloned();
-    let properties = picture.children.iter_mut().find_map(|node| match node {
-        Node::Element(inner) if inner.is(Ns::P, "spPr") => Some(inner),
-        _ => None,
-    })?;
-    if let Some(mut xfrm) = xfrm
-        && !properties.elements().any(|inner| inner.is(Ns::A, "xfrm"))
-    {
-        let prefix = first_prefix(&xfrm);
-        let name = if prefix.is_empty() { "xfrm".to_owned() } else { format!("{prefix}:xfrm") };
-        xfrm.name = Name::new(&name, Ns::A);
-        properties.children.insert(0, Node::Element(xfrm));
-    }
-    name_like(&mut picture, &own);
-    Some(picture)
-}
-
-fn name_like(element: &mut Element, attributes: &[Attribute]) -> bool {
-    element.children.iter_mut().any(|node| match node {
-        Node::Element(inner) if inner.is(Ns::P, "cNvPr") => {
-            inner.attributes = attributes.to_vec();
-            true
-        }
-        Node::Element(inner) => name_like(inner, attributes),
-        Node::Text(_) => false,
-    })
-}
-
-/// The first element below that `wanted` holds for, with the namespace declarations on the way to it.
-fn path_to(element: &Element, wanted: &dyn Fn(&Element) -> bool) -> Option<Element> {
-    for child in element.elements() {
-        let mut found = if wanted(child) { Some(child.clone()) } else { path_to(child, wanted) };
-        if let Some(found) = &mut found {
-            found.inherit(&element.attributes);
-            return Some(found.clone());
-        }
-    }
-    None
-}
-
-/// The prefix of the first child; empty where there is none.
-fn first_prefix(element: &Element) -> String {
-    element.elements().next().map(|child| child.name.prefix().to_owned()).unwrap_or_default()
 }

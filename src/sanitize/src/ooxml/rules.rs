@@ -112,7 +112,7 @@ pub(super) fn fate(element: &Element, lost_link: bool) -> Fate {
             "connection" | "dataModel" | "sourceConnection" | "queryTable" | "oledbPr" | "textPr" | "rangePr"
             | "modelTables" | "dataFeedPr",
         ) => Spoil(Some(What::DataConnection)),
-        (Ns::Ms, "media" | "svgBlip" | "imgLayer") if lost_link => Spoil(None),
+        (Ns::Ms, _) if lost_link => Spoil(None),
         _ => Keep,
     }
 }
@@ -126,12 +126,14 @@ fn is_slide_move(action: &str) -> bool {
 
 /// Elements whose spoiled content makes them go as a whole.
 pub(super) fn is_scope(element: &Element) -> bool {
-    match (element.name.ns, element.name.local()) {
-        (Ns::Mc, "Choice" | "Fallback") | (Ns::W, "drawing") | (Ns::P, "timing" | "graphicFrame") => true,
-        (Ns::Xdr, "twoCellAnchor" | "oneCellAnchor" | "absoluteAnchor") => true,
-        (_, "ext") => true,
-        _ => false,
-    }
+    matches!(
+        (element.name.ns, element.name.local()),
+        (Ns::Mc, "Choice" | "Fallback")
+            | (Ns::W, "drawing")
+            | (Ns::P, "timing" | "graphicFrame")
+            | (Ns::Xdr, "twoCellAnchor" | "oneCellAnchor" | "absoluteAnchor")
+            | (_, "ext")
+    )
 }
 
 /// Elements that must not be left without any child of theirs.
@@ -161,7 +163,8 @@ pub(super) fn value(element: &Element, attribute: &Attribute) -> Value {
     let (ns, local, text) = (attribute.name.ns, attribute.name.local(), attribute.value.as_str());
     let in_vml = matches!(element.name.ns, Ns::V | Ns::O | Ns::None);
     match (ns, local) {
-        (Ns::Xmlns | Ns::Xml | Ns::Mc, _) => Value::Keep,
+        (Ns::Xmlns | Ns::Mc, _) | (Ns::Xml, "space" | "lang") => Value::Keep,
+        (Ns::Xml, _) => Value::Drop(What::UnknownPart),
         (Ns::Unknown, _) => Value::Drop(What::UnknownPart),
         _ if text.is_empty() => Value::Keep,
         (Ns::None, "macro") => Value::Empty(What::Macro),

@@ -195,7 +195,7 @@ pub(super) fn lost(kind: &str, content_type: &str) -> What {
         ("control", What::Control),
         ("ctrlprop", What::Control),
         ("oleobject", What::EmbeddedObject),
-        ("/package", What::EmbeddedObject),
+        ("/package ", What::EmbeddedObject),
         ("afchunk", What::EmbeddedObject),
         ("signature", What::Signature),
         ("hyperlink", What::Link),
@@ -211,7 +211,7 @@ pub(super) fn lost(kind: &str, content_type: &str) -> What {
         ("externallink", What::ExternalReference),
         ("attachedtemplate", What::ExternalReference),
         ("subdocument", What::ExternalReference),
-        ("/frame", What::ExternalReference),
+        ("/frame ", What::ExternalReference),
         ("extensibility", What::Extension),
         ("customui", What::Extension),
         ("webextension", What::Extension),
@@ -228,7 +228,7 @@ pub(super) fn lost(kind: &str, content_type: &str) -> What {
         ("customxml", What::Metadata),
         ("properties", What::Metadata),
         ("thumbnail", What::Metadata),
-        ("/tags", What::Metadata),
+        ("/tags ", What::Metadata),
         ("revision", What::Metadata),
         ("usernames", What::Metadata),
         ("classificationlabels", What::Metadata),
@@ -236,7 +236,7 @@ pub(super) fn lost(kind: &str, content_type: &str) -> What {
         ("/image", What::Picture),
         ("image/", What::Picture),
     ];
-    let haystack = format!("{kind} {content_type}").to_ascii_lowercase();
+    let haystack = format!("/{kind} {content_type}").to_ascii_lowercase();
     WORDS.iter().find(|(word, _)| haystack.contains(word)).map_or(What::UnknownPart, |(_, what)| *what)
 }
 

@@ -1,5 +1,427 @@
-//! placeholder
-use crate::{failure::Failure, format::Format, job::Job};
-pub(crate) fn verify(_: &[u8], _: Format, _: &mut Job<'_>) -> Result<(), Failure> {
+//! Is everything that must be gone gone? The rebuilt package, read from scratch.
+//!
+//! The rebuild works by lists of what may stay. This search works by lists of what must not be there, and shares with
+//! the rebuild only the readers of ZIP and XML and the judgement on single fields, formulas and addresses: a hole in
+//! one list is not a hole in the other.
+
+use std::collections::{HashMap, HashSet};
+
+use super::fields::Scanner;
+use super::formula;
+use super::link;
+use super::namespace::Ns;
+use super::rules;
+use super::xml::{Element, Event, Xml, decode};
+use crate::failure::Failure;
+use crate::format::Format;
+use crate::job::Job;
+use crate::report::plain;
+use crate::zip_structure::{Entry, Zip};
+
+/// Words that no content type of a rebuilt package may hold.
+const TYPES: &[&str] = &[
+    "macroenabled",
+    "vba",
+    "activex",
+    "oleobject",
+    "macrosheet",
+    "dialogsheet",
+    "controlproperties",
+    "webextension",
+    "customui",
+    "externallink",
+    "querytable",
+    "connections",
+    "model+data",
+    "attachedtoolbars",
+    "keymap",
+    "addin",
+    "sheet.binary",
+    "signature",
+    "font",
+    "printersettings",
+    "customxml",
+    "octet-stream",
+    "html",
+    "properties",
+    "rtf",
+    "audio/",
+    "video/",
+    "image/svg",
+    "inkml",
+    "volatiledependencies",
+    "revision",
+];
+
+/// Words that no relationship type may hold.
+const RELATIONS: &[&str] = &[
+    "vba",
+    "attachedtemplate",
+    "afchunk",
+    "subdocument",
+    "oleobject",
+    "control",
+    "externallink",
+    "macrosheet",
+    "dialogsheet",
+    "extensibility",
+    "usercustomization",
+    "webextension",
+    "connections",
+    "querytable",
+    "/frame",
+    "mailmerge",
+    "recipientdata",
+    "attachedtoolbars",
+    "keymap",
+    "ctrlprop",
+    "powerpivot",
+    "/package",
+    "printersettings",
+    "customxml",
+    "/font",
+    "signature",
+    "thumbnail",
+    "video",
+    "audio",
+    "media",
+    "properties",
+];
+
+/// Elements, whatever their namespace, that no part may hold.
+const ELEMENTS: &[&str] = &[
+    "altChunk",
+    "subDoc",
+    "OLEObject",
+    "oleObj",
+    "oleObject",
+    "oleObjects",
+    "control",
+    "controls",
+    "ocx",
+    "attachedTemplate",
+    "mailMerge",
+    "ddeLink",
+    "oleLink",
+    "externalLink",
+    "externalBook",
+    "externalReference",
+    "externalData",
+    "frameset",
+    "sourceFileName",
+    "binData",
+    "docOleData",
+    "objectEmbed",
+    "objectLink",
+    "fldData",
+    "entryMacro",
+    "exitMacro",
+    "FmlaMacro",
+    "MapOCX",
+    "ScriptText",
+    "ScriptLocation",
+    "macrosheet",
+    "dialogsheet",
+    "customUI",
+    "webextension",
+    "taskpanes",
+    "connection",
+    "connections",
+    "queryTable",
+    "dataModel15",
+    "vbaSuppData",
+    "formControlPr",
+    "tcg",
+    "wordDocument",
+    "binaryItem",
+    "audioFile",
+    "videoFile",
+    "wavAudioFile",
+    "quickTimeFile",
+    "cmd",
+    "contentPart",
+    "webVideoPr",
+    "embedRegular",
+    "embedBold",
+    "embedItalic",
+    "embedBoldItalic",
+    "embeddedFont",
+    "dataBinding",
+    "saveThroughXslt",
+    "script",
+    "object",
+    "iframe",
+    "a",
+    "webPublishItem",
+    "webPublishObject",
+    "htmlPubPr",
+    "printerSettings",
+    "smartTagType",
+    "Relationship",
+];
+
+/// Pictures, by the first bytes they must have.
+const PICTURES: &[(&str, &[u8])] = &[
+    ("png", b"\x89PNG\r\n\x1a\n"),
+    ("jpg", b"\xff\xd8\xff"),
+    ("gif", b"GIF8"),
+    ("tif", b"II*\0"),
+    ("bmp", b"BM"),
+];
+
+/// Parses the rebuilt package and searches it for everything that must be gone.
+pub(crate) fn verify(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result<(), Failure> {
+    search(bytes, format, job).map_err(|failure| match failure {
+        Failure::Unproved(_) | Failure::Limit { .. } => failure,
+        other => Failure::Unproved(other.to_string()),
+    })
+}
+
+fn search(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result<(), Failure> {
+    let zip = Zip::parse(bytes, job.limits)?;
+    let nesting = job.limits.max_nesting;
+    let members: HashMap<&str, &Entry<'_>> =
+        zip.entries().iter().map(|entry| (entry.name.as_str(), entry)).collect();
+    let types = content_types(&members, format, nesting)?;
+    let mut edges: HashMap<String, Vec<String>> = HashMap::new();
+    for (name, entry) in &members {
+        if *name != "[Content_Types].xml"
+            && !name.chars().all(|c| c.is_ascii_alphanumeric() || "/._".contains(c))
+        {
+            return unproved(name, "has an unusual name");
+        }
+        let content = entry.expand()?;
+        let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+        match extension {
+            "rels" => {
+                let (source, targets) = relationships(name, &content, nesting)?;
+                edges.insert(source, targets);
+            }
+            "xml" | "vml" => {
+                let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
+                let ids = match members.get(format!("{folder}/_rels/{file}.rels").as_str()) {
+                    Some(list) => ids(&list.expand()?, nesting)?,
+                    None => HashSet::new(),
+                };
+                part(name, &content, &ids, nesting)?;
+            }
+            other => {
+                let sound =
+                    PICTURES.iter().any(|(known, magic)| *known == other && content.starts_with(magic));
+                if !sound {
+                    return unproved(name, "is no picture of the kind its name says");
+                }
+            }
+        }
+        let is_part = extension != "rels" && *name != "[Content_Types].xml";
+        let typed = types.contains(&format!("/{name}")) || types.contains(extension);
+        if is_part && !typed {
+            return unproved(name, "has no content type");
+        }
+    }
+    all_reached(&members, &edges)
+}
+
+/// Part names and extensions that have a type; every type is held against [`TYPES`].
+fn content_types(
+    members: &HashMap<&str, &Entry<'_>>,
+    format: Format,
+    nesting: u32,
+) -> Result<HashSet<String>, Failure> {
+    let Some(listing) = members.get("[Content_Types].xml") else {
+        return unproved("the document", "has no list of content types");
+    };
+    let text = decode(&listing.expand()?)?;
+    let mut xml = Xml::new(&text, nesting);
+    let mut known = HashSet::new();
+    let main = format!("{}.main+xml", format.media_type());
+    let mut has_main = false;
+    while let Some(event) = xml.next()? {
+        let Event::Start(element) = event else { continue };
+        let kind = element.attribute("ContentType").unwrap_or_default();
+        let lower = kind.to_ascii_lowercase();
+        if TYPES.iter().any(|word| lower.contains(word)) && !lower.contains("fonttable") {
+            return unproved("the document", &format!("lists a part of type {}", plain(kind)));
+        }
+        has_main |= kind == main;
+        known.extend(element.attribute("PartName").or(element.attribute("Extension")).map(str::to_owned));
+    }
+    // `xml` has a default type, but no part may live by it.
+    known.remove("xml");
+    if has_main { Ok(known) } else { unproved("the document", "has no main part of its type") }
+}
+
+/// The source of a relationships part, and the parts it leads to.
+fn relationships(name: &str, content: &[u8], nesting: u32) -> Result<(String, Vec<String>), Failure> {
+    let Some((folder, file)) = name.rsplit_once("_rels/") else {
+        return unproved(name, "is in the wrong folder");
+    };
+    let source = format!("{folder}{}", file.trim_end_matches(".rels"));
+    let text = decode(content)?;
+    let mut xml = Xml::new(&text, nesting);
+    let mut targets = Vec::new();
+    while let Some(event) = xml.next()? {
+        let Event::Start(element) = event else { continue };
+        if !element.is(Ns::Rels, "Relationship") {
+            continue;
+        }
+        let kind = element.attribute("Type").unwrap_or_default().to_ascii_lowercase();
+        let target = element.attribute("Target").unwrap_or_default();
+        let words = kind.strip_suffix("/fonttable").unwrap_or(&kind);
+        if RELATIONS.iter().any(|word| words.contains(word)) {
+            return unproved(name, &format!("has a relationship of type {}", plain(&kind)));
+        }
+        if element.attribute("TargetMode").is_some() {
+            if !kind.ends_with("/hyperlink") || !(link::is_web(target) || target.starts_with('#')) {
+                return unproved(name, "has a relationship to the outside");
+            }
+        } else if link::leaves_the_package(target) {
+            return unproved(name, "has a relationship to the outside");
+        } else {
+            targets.push(super::package::resolve(&source, target));
+        }
+    }
+    Ok((source, targets))
+}
+
+fn ids(content: &[u8], nesting: u32) -> Result<HashSet<String>, Failure> {
+    let text = decode(content)?;
+    let mut xml = Xml::new(&text, nesting);
+    let mut ids = HashSet::new();
+    while let Some(event) = xml.next()? {
+        if let Event::Start(element) = event {
+            ids.extend(element.attribute("Id").map(str::to_owned));
+        }
+    }
+    Ok(ids)
+}
+
+/// Every part is reached from the root.
+fn all_reached(
+    members: &HashMap<&str, &Entry<'_>>,
+    edges: &HashMap<String, Vec<String>>,
+) -> Result<(), Failure> {
+    let by_folded: HashMap<String, &str> = members.keys().map(|name| (name.to_lowercase(), *name)).collect();
+    let mut reached: HashSet<&str> = HashSet::new();
+    let mut queue = vec![""];
+    while let Some(source) = queue.pop() {
+        for target in edges.get(source).into_iter().flatten() {
+            let Some(name) = by_folded.get(target) else {
+                return unproved(source, "has a relationship to a part that is not there");
+            };
+            if reached.insert(name) {
+                queue.push(name);
+            }
+        }
+    }
+    let orphan = members.keys().find(|name| {
+        !name.ends_with(".rels") && **name != "[Content_Types].xml" && !reached.contains(**name)
+    });
+    match orphan {
+        Some(name) => unproved(name, "is reached by no relationship"),
+        None => Ok(()),
+    }
+}
+
+/// Searches one XML part.
+fn part(name: &str, content: &[u8], ids: &HashSet<String>, nesting: u32) -> Result<(), Failure> {
+    let text = decode(content)?;
+    let mut xml = Xml::new(&text, nesting);
+    let mut scanner = Scanner::new();
+    let mut path: Vec<(Element, String)> = Vec::new();
+    while let Some(event) = xml.next()? {
+        scanner.event(&event);
+        match event {
+            Event::Start(element) => {
+                check_element(name, &element, ids)?;
+                path.push((element, String::new()));
+            }
+            Event::Text(piece) => {
+                if let Some((_, text)) = path.last_mut() {
+                    text.push_str(&piece);
+                }
+            }
+            Event::End => {
+                if let Some((element, text)) = path.pop() {
+                    check_text(name, &element, &text)?;
+                }
+            }
+        }
+    }
+    let (marks, _) = scanner.finish();
+    if name.starts_with("word/") && !marks.is_empty() {
+        return unproved(name, "has a field that must not stay");
+    }
     Ok(())
+}
+
+fn check_element(name: &str, element: &Element, ids: &HashSet<String>) -> Result<(), Failure> {
+    let local = element.name.local();
+    if ELEMENTS.contains(&local) && name != "[Content_Types].xml" {
+        return unproved(name, &format!("has the element {local}"));
+    }
+    if local == "definedName" {
+        let is_set = |key| matches!(element.attribute(key), Some("1" | "true" | "on"));
+        if rules::is_auto_name(element.attribute("name").unwrap_or_default())
+            || is_set("xlm")
+            || is_set("vbProcedure")
+        {
+            return unproved(name, "has a name that runs a macro");
+        }
+    }
+    for attribute in &element.attributes {
+        let (key, value) = (attribute.name.local(), attribute.value.as_str());
+        if attribute.name.ns == Ns::Xmlns || value.is_empty() {
+            continue;
+        }
+        let lower = value.trim_start().to_ascii_lowercase();
+        let problem = match key {
+            _ if rules::is_link(attribute) && !ids.contains(value) => "leads to no relationship",
+            "macro" | "onAction" => "calls a macro",
+            "action"
+                if lower.starts_with("ppaction:")
+                    && ["macro", "program", "ole", "file", "pres"]
+                        .iter()
+                        .any(|word| lower.split('?').next().unwrap_or_default().contains(word))
+                    && !lower.contains("showjump") =>
+            {
+                "runs an action"
+            }
+            "href" | "src" | "althref" | "pluginspage" | "url"
+                if !link::is_web(value) && !value.starts_with('#') =>
+            {
+                "fetches something"
+            }
+            _ if ["javascript:", "vbscript:", "mhtml:", "file:", "ms-msdt:"]
+                .iter()
+                .any(|scheme| lower.starts_with(scheme))
+                && !matches!(key, "descr" | "title" | "name" | "val" | "tooltip" | "alt") =>
+            {
+                "fetches or runs something"
+            }
+            _ => continue,
+        };
+        return unproved(name, &format!("has the attribute {key} at {local}, which {problem}"));
+    }
+    Ok(())
+}
+
+fn check_text(name: &str, element: &Element, text: &str) -> Result<(), Failure> {
+    let is_formula = matches!(
+        element.name.local(),
+        "f" | "definedName"
+            | "formula"
+            | "formula1"
+            | "formula2"
+            | "calculatedColumnFormula"
+            | "totalsRowFormula"
+    );
+    if is_formula && formula::reaches_out(text, &[]).is_some() {
+        return unproved(name, "has a formula that reaches outside");
+    }
+    Ok(())
+}
+
+fn unproved<T>(what: &str, problem: &str) -> Result<T, Failure> {
+    Err(Failure::Unproved(format!("{} {problem}", plain(what))))
 }

@@ -13,9 +13,10 @@ use std::collections::{HashMap, HashSet, VecDeque};
 use super::fields::{Mark, Scanner};
 use super::link;
 use super::namespace::Ns;
+use super::objects;
 use super::package::{Package, Relationship, resolve};
 use super::picture::Pictures;
-use super::rewrite::{Rewriter, Sheets};
+use super::rewrite::{Known, Rewriter, Sheets};
 use super::table::{self, Main, Rule};
 use super::xml::{Event, Writer, Xml, decode};
 use crate::failure::Failure;
@@ -40,11 +41,12 @@ struct Part<'a> {
     entry: &'a Entry<'a>,
     rule: Option<&'static Rule>,
     kind: Kind,
-    content_type: String,
     text: String,
     links: Vec<Link>,
     marks: HashMap<u32, Mark>,
-    /// A pivot cache that is filled from outside the workbook.
+    /// On slides: relationship ids of the pictures of objects, by shape id.
+    object_pictures: HashMap<String, String>,
+    /// A pivot cache or cell metadata that is filled from outside the workbook.
     draws_from_outside: bool,
     dropped: bool,
 }
@@ -83,6 +85,7 @@ pub(super) fn rebuild(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result
     };
     walk.reach(job)?;
     walk.drop_pivots(job);
+    walk.show_objects(job)?;
     walk.note_lost(job)?;
     let bytes = walk.write(plain_format, job)?;
     Ok(Rewritten { bytes, format: plain_format })
@@ -139,10 +142,10 @@ impl<'a> Walk<'a> {
             entry,
             rule,
             kind,
-            content_type: self.package.content_type(name).to_owned(),
             text: String::new(),
             links: Vec::new(),
             marks: HashMap::new(),
+            object_pictures: HashMap::new(),
             draws_from_outside: false,
             dropped: false,
         });
@@ -296,6 +299,46 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// Slides get the pictures of their objects from the VML drawings, which then serve nothing any more.
+    fn show_objects(&mut self, job: &Job<'_>) -> Result<(), Failure> {
+        let nesting = job.limits.max_nesting;
+        let mut changes = Vec::new();
+        for (index, part) in self.parts.iter().enumerate() {
+            let is_slide = part.rule.is_some_and(|rule| rule.root.0 == Ns::P);
+            let drawing = part.links.iter().position(|link| table::short(&link.kind) == "vmlDrawing");
+            let Some(drawing) = drawing.filter(|_| is_slide && !part.dropped) else { continue };
+            let mut pictures = Vec::new();
+            if let Some(Target::Part(vml)) = part.links.get(drawing).map(|link| link.target.clone())
+                && let Some(vml) = self.parts.get(vml).filter(|vml| !vml.dropped)
+            {
+                let shapes = objects::shape_pictures(&vml.text, nesting)?;
+                for shape in objects::without_picture(&part.text, nesting)? {
+                    let id = shapes.get(&shape);
+                    let link = vml.links.iter().find(|link| Some(&link.id) == id);
+                    if let Some(Link { kind, target: Target::Part(picture), .. }) = link {
+                        pictures.push((shape, kind.clone(), *picture));
+                    }
+                }
+            }
+            changes.push((index, drawing, pictures));
+        }
+        for (index, drawing, pictures) in changes {
+            let Some(part) = self.parts.get_mut(index) else { continue };
+            if let Some(link) = part.links.get_mut(drawing) {
+                link.target = Target::Lost;
+            }
+            for (n, (shape, kind, picture)) in pictures.into_iter().enumerate() {
+                let mut id = format!("rIdPicture{}", n + 1);
+                while part.links.iter().any(|link| link.id == id) {
+                    id.push('x');
+                }
+                part.object_pictures.insert(shape, id.clone());
+                part.links.push(Link { id, kind, target: Target::Part(picture) });
+            }
+        }
+        Ok(())
+    }
+
     /// Reports every member that is not copied, with its digest; what only lost parts lead to counts as they do.
     fn note_lost(&mut self, job: &mut Job<'_>) -> Result<(), Failure> {
         let mut n = 0;
@@ -412,7 +455,9 @@ impl<'a> Walk<'a> {
                 })
                 .collect();
             let ids = kept.iter().map(|(id, ..)| (*id).to_owned()).collect();
-            let mut rewriter = Rewriter::new(&part.name, ids, &part.marks, &sheets, job.limits.max_nesting);
+            let known =
+                Known { links: ids, marks: &part.marks, pictures: &part.object_pictures, sheets: &sheets };
+            let mut rewriter = Rewriter::new(known, job.limits.max_nesting);
             let written = rewriter.part(&part.text)?;
             for (what, count) in rewriter.notes() {
                 job.removed(Removed::new(what, &part.entry.name, count));
@@ -447,7 +492,11 @@ impl<'a> Walk<'a> {
             .filter(|link| matches!(link.target, Target::Part(index) if names.contains_key(&index)))
             .map(|link| link.id.as_str())
             .collect();
-        Sheets::of(&main.text, &kept, job.limits.max_nesting)
+        let has_metadata = main.links.iter().any(|link| {
+            table::short(&link.kind) == "sheetMetadata"
+                && matches!(link.target, Target::Part(index) if names.contains_key(&index))
+        });
+        Sheets::of(&main.text, &kept, has_metadata, job.limits.max_nesting)
     }
 
     fn content_types(
@@ -486,6 +535,7 @@ fn read_part(part: &mut Part<'_>, root: (Ns, &str), job: &mut Job<'_>) -> Result
     let mut xml = Xml::new(&part.text, job.limits.max_nesting);
     let mut scanner = (root.0 == Ns::W).then(Scanner::new);
     let is_cache = root.1 == "pivotCacheDefinition";
+    let is_metadata = root == (Ns::S, "metadata");
     while let Some(event) = xml.next()? {
         if let Event::Start(element) = &event {
             if element.id == 0 && !element.is(root.0, root.1) {
@@ -498,6 +548,10 @@ fn read_part(part: &mut Part<'_>, root: (Ns, &str), job: &mut Job<'_>) -> Result
             if is_cache && matches!(element.name.local(), "worksheetSource" | "rangeSet") {
                 part.draws_from_outside |=
                     element.attributes.iter().any(|attribute| attribute.is(Ns::R, "id"));
+            }
+            // Only dynamic arrays: other kinds refer to parts that are fetched (rich values, cubes).
+            if is_metadata && element.is(Ns::S, "metadataType") {
+                part.draws_from_outside |= element.attribute("name") != Some("XLDAPR");
             }
         }
         if let Some(scanner) = &mut scanner {

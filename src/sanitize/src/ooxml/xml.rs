@@ -307,11 +307,17 @@ impl<'a> Xml<'a> {
             };
             attributes.push(Attribute { name: self.name(&key, ns)?, value });
         }
-        let mut seen = HashSet::with_capacity(attributes.len());
-        if attributes.iter().any(|attribute| {
-            let ns = attribute.name.ns;
-            ns != Ns::Unknown && ns != Ns::Ms && !seen.insert((ns, attribute.name.local()))
-        }) {
+        // The reader has refused equal spellings; two prefixes may still stand for one vocabulary.
+        let is_prefixed = |attribute: &&Attribute| {
+            !attribute.name.prefix().is_empty()
+                && !matches!(attribute.name.ns, Ns::Unknown | Ns::Ms | Ns::Xmlns)
+        };
+        let mut seen = HashSet::new();
+        if !attributes
+            .iter()
+            .filter(is_prefixed)
+            .all(|attribute| seen.insert((attribute.name.ns, attribute.name.local())))
+        {
             return malformed("XML with the same attribute twice");
         }
         let qualified = tag.name();
