@@ -313,7 +313,7 @@ impl<'d> Walk<'d, '_, '_> {
                 fit
             }
         };
-        Ok(matches!(fit, Fit::Yes | Fit::Damaged))
+        Ok(matches!(fit, Fit::Yes(_) | Fit::Damaged))
     }
 
     /// The new object for one that the kind admits.
@@ -418,11 +418,11 @@ impl<'d> Walk<'d, '_, '_> {
         let mut new = Dictionary::new();
         self.tagged(&stream.dict, tables, tag, &mut new)?;
         let filters = stream::filters(self.document, stream)?;
-        let damaged = self.checked.get(&(std::ptr::from_ref(stream), usage)) == Some(&Fit::Damaged);
-        if damaged {
+        let fit = self.checked.get(&(std::ptr::from_ref(stream), usage)).copied().unwrap_or(Fit::No);
+        if fit == Fit::Damaged {
             self.removals.add(What::UnknownPart, "the unreadable rest of a damaged stream");
         }
-        let (stored, content) = stream::stored(&filters, &stream.content, damaged);
+        let (stored, content) = stream::stored(&filters, &stream.content, fit);
         match stored.as_slice() {
             [] => {}
             [one] => new.set("Filter", Object::Name(one.to_vec())),
