@@ -51,12 +51,15 @@ pub(super) fn filters(document: &Document, stream: &Stream) -> Result<Vec<&'stat
 }
 
 fn filter(name: &Object) -> Result<&'static [u8], Failure> {
-    let name = name.as_name().map_err(|_| Failure::Malformed("a stream's filter is not a name".to_owned()))?;
+    let name =
+        name.as_name().map_err(|_| Failure::Malformed("a stream's filter is not a name".to_owned()))?;
     FILTERS
         .iter()
         .find(|(full, short, _)| name == *full || name == *short)
         .map(|(full, _, _)| *full)
-        .ok_or_else(|| Failure::malformed(format!("a stream has the filter {}", String::from_utf8_lossy(name))))
+        .ok_or_else(|| {
+            Failure::malformed(format!("a stream has the filter {}", String::from_utf8_lossy(name)))
+        })
 }
 
 fn is_picture_filter(name: &[u8]) -> bool {
@@ -77,7 +80,12 @@ pub(super) enum Fit {
 }
 
 /// Holds the stream against the limits.
-pub(super) fn check(document: &Document, stream: &Stream, usage: Use, job: &mut Job<'_>) -> Result<Fit, Failure> {
+pub(super) fn check(
+    document: &Document,
+    stream: &Stream,
+    usage: Use,
+    job: &mut Job<'_>,
+) -> Result<Fit, Failure> {
     let filters = filters(document, stream)?;
     if usage == Use::Function && number(document, &stream.dict, b"FunctionType") == Some(4) {
         let formula = decode(document, stream, &filters, MAX_PROGRAM)
@@ -101,7 +109,12 @@ pub(super) fn check(document: &Document, stream: &Stream, usage: Use, job: &mut 
 }
 
 /// Bytes a picture has when decoded, with room for rounding; `None` for anything else.
-fn picture_bytes(document: &Document, stream: &Stream, usage: Use, job: &Job<'_>) -> Result<Option<u64>, Failure> {
+fn picture_bytes(
+    document: &Document,
+    stream: &Stream,
+    usage: Use,
+    job: &Job<'_>,
+) -> Result<Option<u64>, Failure> {
     if usage != Use::Picture {
         return Ok(None);
     }
@@ -123,7 +136,12 @@ fn number(document: &Document, dict: &Dictionary, key: &[u8]) -> Option<i64> {
 }
 
 /// Size after the filters before the first picture filter, counted up to `cap`, and how much of the stream that took.
-fn decoded_size(document: &Document, stream: &Stream, filters: &[&[u8]], cap: u64) -> Result<(u64, Fit), Failure> {
+fn decoded_size(
+    document: &Document,
+    stream: &Stream,
+    filters: &[&[u8]],
+    cap: u64,
+) -> Result<(u64, Fit), Failure> {
     let plain = filters.iter().take_while(|name| !is_picture_filter(name)).count();
     let stored = u64::try_from(stream.content.len()).unwrap_or(u64::MAX);
     let all = Fit::Yes(stream.content.len());
@@ -135,7 +153,8 @@ fn decoded_size(document: &Document, stream: &Stream, filters: &[&[u8]], cap: u6
             (size, if filters.len() > 1 { all } else { used.map_or(Fit::Damaged, Fit::Yes) })
         }
         Some(chain) => {
-            let size = decode(document, stream, chain, cap).map(|data| u64::try_from(data.len()).unwrap_or(u64::MAX));
+            let size = decode(document, stream, chain, cap)
+                .map(|data| u64::try_from(data.len()).unwrap_or(u64::MAX));
             (size.unwrap_or(stored), all)
         }
     };
@@ -162,7 +181,9 @@ fn inflate(data: &[u8], cap: u64, mut each: impl FnMut(&[u8])) -> (u64, Option<u
         each(piece.get(..made).unwrap_or_default());
         let stuck = made == 0 && inflater.total_in() == before_in;
         match status {
-            Ok(Status::StreamEnd) => return (inflater.total_out(), usize::try_from(inflater.total_in()).ok()),
+            Ok(Status::StreamEnd) => {
+                return (inflater.total_out(), usize::try_from(inflater.total_in()).ok());
+            }
             Ok(_) if !stuck && inflater.total_out() <= cap => {}
             _ => return (inflater.total_out(), None),
         }
@@ -181,7 +202,8 @@ fn decode(document: &Document, stream: &Stream, chain: &[&[u8]], cap: u64) -> Op
             Object::Array(items) => items.clone(),
             single => vec![single.clone()],
         };
-        let resolved = parms.iter().map(|item| document.dereference(item).map_or(Object::Null, |(_, o)| o.clone()));
+        let resolved =
+            parms.iter().map(|item| document.dereference(item).map_or(Object::Null, |(_, o)| o.clone()));
         dict.set("DecodeParms", resolved.collect::<Vec<_>>());
     }
     let cap = usize::try_from(cap).unwrap_or(usize::MAX);
@@ -287,9 +309,10 @@ fn entropy_coded(data: &[u8]) -> usize {
 
 /// Operators of type 4 functions (ISO 32000-2, 7.10.5).
 const CALCULATOR: &[&str] = &[
-    "abs", "add", "atan", "ceiling", "cos", "cvi", "cvr", "div", "exp", "floor", "idiv", "ln", "log", "mod", "mul", "neg",
-    "round", "sin", "sqrt", "sub", "truncate", "and", "bitshift", "eq", "false", "ge", "gt", "le", "lt", "ne", "not", "or",
-    "true", "xor", "if", "ifelse", "copy", "dup", "exch", "index", "pop", "roll",
+    "abs", "add", "atan", "ceiling", "cos", "cvi", "cvr", "div", "exp", "floor", "idiv", "ln", "log", "mod",
+    "mul", "neg", "round", "sin", "sqrt", "sub", "truncate", "and", "bitshift", "eq", "false", "ge", "gt",
+    "le", "lt", "ne", "not", "or", "true", "xor", "if", "ifelse", "copy", "dup", "exch", "index", "pop",
+    "roll",
 ];
 
 /// Whether `program` is one braced block of numbers, calculator operators and nested blocks.
@@ -310,7 +333,8 @@ fn is_calculator(program: &[u8], max_depth: u32) -> bool {
             _ if depth == 0 => return false,
             operator if CALCULATOR.contains(&operator) => {}
             number => {
-                if !number.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E')) {
+                if !number.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'))
+                {
                     return false;
                 }
             }
