@@ -96,7 +96,10 @@ impl Job<'_> {
     /// Notes something that the rebuilt copy does not have.
     pub(crate) fn removed(&mut self, removed: Removed) {
         let same = |r: &&mut Removed| {
-            r.what == removed.what && r.r#where == removed.r#where && r.sha256.is_none() && removed.sha256.is_none()
+            r.what == removed.what
+                && r.r#where == removed.r#where
+                && r.sha256.is_none()
+                && removed.sha256.is_none()
         };
         match self.removed.iter_mut().find(same) {
             Some(known) => known.count = known.count.saturating_add(removed.count),
@@ -127,7 +130,8 @@ impl Job<'_> {
         declared: &Declared<'_>,
     ) -> Result<Option<(Vec<u8>, Format)>, Failure> {
         let (file, report) =
-            sanitize_at(bytes, declared, self.depth + 1, self.limits, self.budget, self.inspector).into_parts();
+            sanitize_at(bytes, declared, self.depth + 1, self.limits, self.budget, self.inspector)
+                .into_parts();
         let infected = (report.verdict == Verdict::Infected).then(|| report.reason.clone());
         self.children.push(report);
         match infected {
@@ -151,20 +155,7 @@ fn sanitize_at(
     inspector: &mut dyn Inspector,
 ) -> Sanitized {
     let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    let mut report = Report {
-        name: plain(declared.name),
-        declared: plain(declared.media_type),
-        found: Format::Unknown.name().to_owned(),
-        size,
-        sha256: sha256_hex(bytes),
-        rebuilt_size: None,
-        rebuilt_sha256: None,
-        steps: Vec::new(),
-        removed: Vec::new(),
-        verdict: Verdict::Unscannable,
-        reason: String::new(),
-        children: Vec::new(),
-    };
+    let mut report = Report::unexamined(declared.name, declared.media_type, size, &sha256_hex(bytes));
     let mut job = Job { limits, depth, budget, inspector, removed: Vec::new(), children: Vec::new() };
     let result = job.run(bytes, declared, &mut report);
     report.removed = std::mem::take(&mut job.removed);
@@ -176,6 +167,7 @@ fn sanitize_at(
                 0 => "rebuilt; nothing had to be removed".to_owned(),
                 n => format!("rebuilt without {n} kind(s) of content listed under removed"),
             };
+            report.rebuilt_as = Some(rewritten.1);
             report.rebuilt_size = u64::try_from(rewritten.0.len()).ok();
             report.rebuilt_sha256 = Some(sha256_hex(&rewritten.0));
             Some(rewritten)
@@ -262,4 +254,24 @@ fn timed<T>(
         microseconds: u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX),
     });
     result
+}
+
+/// Runs `test` with a job of its own; gives back its result, what it noted as removed, and the children's reports.
+#[cfg(test)]
+pub(crate) fn bench<T>(
+    limits: &Limits,
+    test: impl FnOnce(&mut Job<'_>) -> T,
+) -> (T, Vec<Removed>, Vec<Report>) {
+    let mut budget = Budget { expanded: limits.max_expanded_bytes, nodes: limits.max_nodes };
+    let mut inspector = NoInspector;
+    let mut job = Job {
+        limits,
+        depth: 0,
+        budget: &mut budget,
+        inspector: &mut inspector,
+        removed: Vec::new(),
+        children: Vec::new(),
+    };
+    let result = test(&mut job);
+    (result, job.removed, job.children)
 }

@@ -23,6 +23,7 @@
 //! | [`failure`] | why was something not rebuilt? |
 //! | [`job`] | the way of one file, and of all that is nested in it, from bytes to verdict |
 //! | `zip_structure` | does this ZIP say one thing only? |
+//! | `zip_write` | ZIP files that say one thing only, always the same bytes |
 //! | `archive`, `ooxml`, `pdf`, `image`, `text` | the rebuilders, one format family each |
 
 #![forbid(unsafe_code)]
@@ -40,6 +41,7 @@ mod ooxml;
 mod pdf;
 mod text;
 mod zip_structure;
+mod zip_write;
 
 pub use failure::Failure;
 pub use format::Format;

@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::format::Format;
+
 /// What became of one file. The order is by severity: a container is at least as bad as its worst child.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
@@ -152,6 +154,9 @@ pub struct Report {
     pub size: u64,
     /// SHA-256 (hex) as it came.
     pub sha256: String,
+    /// The rebuilt copy's format (`docm` comes out as `docx`), where there is one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rebuilt_as: Option<Format>,
     /// Size in bytes after rebuilding, where there is a rebuilt copy.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rebuilt_size: Option<u64>,
@@ -168,6 +173,28 @@ pub struct Report {
     pub reason: String,
     /// Archive members and nested documents.
     pub children: Vec<Report>,
+}
+
+impl Report {
+    /// The report of a file that nothing has looked at yet: unscannable until something says otherwise.
+    #[must_use]
+    pub fn unexamined(name: &str, media_type: &str, size: u64, sha256: &str) -> Self {
+        Self {
+            name: plain(name),
+            declared: plain(media_type),
+            found: Format::Unknown.name().to_owned(),
+            size,
+            sha256: sha256.to_owned(),
+            rebuilt_as: None,
+            rebuilt_size: None,
+            rebuilt_sha256: None,
+            steps: Vec::new(),
+            removed: Vec::new(),
+            verdict: Verdict::Unscannable,
+            reason: String::new(),
+            children: Vec::new(),
+        }
+    }
 }
 
 /// SHA-256 as lower-case hexadecimal.
