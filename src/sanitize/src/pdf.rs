@@ -4,19 +4,26 @@
 //! |---|---|
 //! | `load` | do two readers agree on this file? |
 //! | `schema` | which keys of which dictionaries are kept? |
-//! | `tree` | what are the pages, fields, outline items, structure elements? |
-//! | `action` | which actions and links are kept? |
+//! | `forbidden` | which names may nowhere be left? |
+//! | `tree` | what are the pages, fields, structure elements, tree entries? |
+//! | `action` | which actions, destinations and links are kept? |
 //! | `stream` | may this stream be kept, and how is it stored? |
 //! | `walk` | how does it all get into the new document? |
+//! | `pages`, `places`, `structure`, `outline` | the same, where a table does not say enough |
 //! | `removals` | what was left behind? |
 //! | `write` | how are objects turned into bytes? |
 //! | `verify` | is everything gone that must be gone? |
 
 mod action;
+mod forbidden;
 mod load;
+mod outline;
+mod pages;
+mod places;
 mod removals;
 mod schema;
 mod stream;
+mod structure;
 mod tree;
 mod verify;
 mod walk;

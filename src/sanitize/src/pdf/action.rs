@@ -9,7 +9,8 @@ use super::tree::{lookup, resolve};
 
 /// Whether `uri` is a web or mail address. A relative one would be resolved against the place of the file, so it is not.
 pub(super) fn is_web_link(uri: &[u8]) -> bool {
-    let starts = |scheme: &[u8]| uri.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
+    let starts =
+        |scheme: &[u8]| uri.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme));
     (starts(b"http://") || starts(b"https://") || starts(b"mailto:")) && !uri.iter().any(u8::is_ascii_control)
 }
 
@@ -45,9 +46,11 @@ pub(super) fn is_dest(document: &Document, object: &Object, pages: &HashMap<Obje
             _ => false,
         },
         // The value of a named destination.
-        Object::Dictionary(dict) => lookup(document, dict, b"D")
-            .and_then(|inner| inner.as_array().ok())
-            .is_some_and(|inner| is_dest(document, &Object::Array(inner.iter().take(1).cloned().collect()), pages)),
+        Object::Dictionary(dict) => {
+            lookup(document, dict, b"D").and_then(|inner| inner.as_array().ok()).is_some_and(|inner| {
+                is_dest(document, &Object::Array(inner.iter().take(1).cloned().collect()), pages)
+            })
+        }
         _ => false,
     }
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use hayro_syntax::object::{Object as Seen, ObjectIdentifier};
 use hayro_syntax::{DecryptionError, LoadPdfError, Pdf};
+use lopdf::xref::XrefEntry;
 use lopdf::{DecompressError, Document, LoadOptions, Object, ObjectId};
 
 use crate::failure::Failure;
@@ -59,7 +60,8 @@ pub(super) fn load(bytes: &[u8], job: &mut Job<'_>) -> Result<Loaded, Failure> {
     if !before.is_empty() {
         job.removed(Removed::bytes(What::Unreachable, "bytes before the header", before));
     }
-    let after = pdf.windows(5).rposition(|w| w == b"%%EOF").and_then(|end| pdf.get(end + 5..)).unwrap_or_default();
+    let after =
+        pdf.windows(5).rposition(|w| w == b"%%EOF").and_then(|end| pdf.get(end + 5..)).unwrap_or_default();
     if !after.iter().all(|byte| byte.is_ascii_whitespace() || *byte == 0) {
         job.removed(Removed::bytes(What::Unreachable, "bytes after the end mark", after));
     }
@@ -77,11 +79,9 @@ fn first(pdf: &[u8], limit: u64, force_reconstruct: bool) -> Result<Document, Fa
     let max_decompressed_size = Some(usize::try_from(limit).unwrap_or(usize::MAX));
     let options = LoadOptions { max_decompressed_size, force_reconstruct, ..LoadOptions::default() };
     let document = Document::load_mem_with_options(pdf, options).map_err(|error| match error {
-        lopdf::Error::Decompress(DecompressError::MemoryLimitExceeded { .. }) => Failure::Limit {
-            name: "max_expanded_bytes",
-            what: "an object stream".to_owned(),
-            limit,
-        },
+        lopdf::Error::Decompress(DecompressError::MemoryLimitExceeded { .. }) => {
+            Failure::Limit { name: "max_expanded_bytes", what: "an object stream".to_owned(), limit }
+        }
         lopdf::Error::Unimplemented(_) => {
             Failure::Malformed("the first reader does not know how the document is stored".to_owned())
         }
@@ -109,8 +109,18 @@ fn compare(mut document: Document, second: &Result<Pdf, Failure>) -> Result<Comp
     let seen = |id: ObjectId| second.get::<Seen<'_>>(ObjectIdentifier::new(id.0, id.1.into()));
     let reached = reached(&document);
     for id in &reached {
-        if !document.objects.contains_key(id) && !matches!(seen(*id), None | Some(Seen::Null(_))) {
+        if document.objects.contains_key(id) {
+            continue;
+        }
+        if !matches!(seen(*id), None | Some(Seen::Null(_))) {
             return Err(disagreement(*id));
+        }
+        // The table has it, and neither reader can read it.
+        if matches!(
+            document.reference_table.get(id.0),
+            Some(XrefEntry::Normal { .. } | XrefEntry::Compressed { .. })
+        ) {
+            return Err(Failure::Malformed(format!("object {} {} cannot be read", id.0, id.1)));
         }
     }
     let mut disputed = HashSet::new();

@@ -41,7 +41,10 @@ impl Removals {
 
 /// `object 12 0`, or where there is no number, `the catalog`.
 pub(super) fn place(id: Option<ObjectId>) -> String {
-    id.map_or_else(|| "the catalog".to_owned(), |(number, generation)| format!("object {number} {generation}"))
+    id.map_or_else(
+        || "the catalog".to_owned(),
+        |(number, generation)| format!("object {number} {generation}"),
+    )
 }
 
 /// What a dictionary entry is that is not on the list for its place.
@@ -52,14 +55,18 @@ pub(super) fn what_of_key(key: &[u8]) -> What {
         b"EmbeddedFiles" | b"EmbeddedFile" | b"AF" | b"EF" | b"FS" | b"Collection" => What::Attachment,
         b"XFA" | b"NeedsRendering" => What::Form,
         b"Perms" | b"DSS" | b"Legal" | b"Lock" | b"SV" | b"SigFlags" => What::Signature,
-        b"RichMediaContent" | b"RichMediaSettings" | b"Renditions" | b"Movie" | b"Sound" | b"3DD" | b"3DV" | b"3DA" => {
-            What::Multimedia
-        }
-        b"OPI" | b"Ref" | b"F" | b"FFilter" | b"FDecodeParms" | b"URI" | b"URLS" | b"DestOutputProfileRef" => {
-            What::ExternalReference
-        }
-        b"Metadata" | b"PieceInfo" | b"SpiderInfo" | b"Thumb" | b"LastModified" | b"ID" | b"IDTree" | b"Creator" | b"Info"
-        | b"CreatorInfo" | b"RegistryName" => What::Metadata,
+        b"RichMediaContent" | b"RichMediaSettings" | b"Renditions" | b"Movie" | b"Sound" | b"3DD"
+        | b"3DV" | b"3DA" => What::Multimedia,
+        b"OPI"
+        | b"Ref"
+        | b"F"
+        | b"FFilter"
+        | b"FDecodeParms"
+        | b"URI"
+        | b"URLS"
+        | b"DestOutputProfileRef" => What::ExternalReference,
+        b"Metadata" | b"PieceInfo" | b"SpiderInfo" | b"Thumb" | b"LastModified" | b"ID" | b"IDTree"
+        | b"Creator" | b"Info" | b"CreatorInfo" | b"RegistryName" => What::Metadata,
         _ => What::UnknownPart,
     }
 }
@@ -78,7 +85,9 @@ pub(super) fn what_of_dictionary(document: &Document, dict: &Dictionary) -> Opti
     match name(b"S") {
         Some(b"JavaScript") => Some(What::Script),
         Some(b"URI") => Some(What::Link),
-        Some(b"Movie" | b"Sound" | b"Rendition" | b"RichMediaExecute" | b"GoTo3DView") => Some(What::Multimedia),
+        Some(b"Movie" | b"Sound" | b"Rendition" | b"RichMediaExecute" | b"GoTo3DView") => {
+            Some(What::Multimedia)
+        }
         Some(_) => Some(What::Action),
         None => None,
     }
@@ -97,9 +106,13 @@ pub(super) fn scripts(document: &Document, removals: &mut Removals) {
             }
         }
         fn search_dictionary(document: &Document, dict: &Dictionary, found: &mut u32) {
-            let action = dict.get_deref(b"S", document).and_then(Object::as_name).is_ok_and(|name| name == b"JavaScript");
+            let action = dict
+                .get_deref(b"S", document)
+                .and_then(Object::as_name)
+                .is_ok_and(|name| name == b"JavaScript");
             // A resource may be called JS; a script is a string or a stream.
-            let script = dict.get_deref(b"JS", document).is_ok_and(|js| js.as_str().is_ok() || js.as_stream().is_ok());
+            let script =
+                dict.get_deref(b"JS", document).is_ok_and(|js| js.as_str().is_ok() || js.as_stream().is_ok());
             if script || action {
                 *found += 1;
             }
@@ -116,9 +129,10 @@ pub(super) fn scripts(document: &Document, removals: &mut Removals) {
 /// Notes objects that nothing refers to, and revisions that a later one replaced.
 pub(super) fn unreached(document: &Document, reached: &HashSet<ObjectId>, removals: &mut Removals) {
     for (id, object) in &document.objects {
-        let structural = object.as_stream().is_ok_and(|s| s.dict.has_type(b"ObjStm") || s.dict.has_type(b"XRef"))
-            || object.as_dict().is_ok_and(|dict| dict.has(b"Linearized"))
-            || object.is_null();
+        let structural =
+            object.as_stream().is_ok_and(|s| s.dict.has_type(b"ObjStm") || s.dict.has_type(b"XRef"))
+                || object.as_dict().is_ok_and(|dict| dict.has(b"Linearized"))
+                || object.is_null();
         if !structural && !reached.contains(id) {
             removals.add(What::Unreachable, "objects that nothing refers to");
         }

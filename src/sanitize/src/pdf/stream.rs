@@ -1,11 +1,10 @@
 //! Streams: how they are stored, what they may decode to, and the few whose content is looked at.
 
 use std::borrow::Cow;
-use std::io::{Read, Write};
+use std::io::Write;
 
-use flate2::Compression;
-use flate2::read::ZlibDecoder;
 use flate2::write::ZlibEncoder;
+use flate2::{Compression, Decompress, FlushDecompress, Status};
 use lopdf::{Dictionary, Document, Object, Stream};
 
 use super::schema::Use;
@@ -52,12 +51,15 @@ pub(super) fn filters(document: &Document, stream: &Stream) -> Result<Vec<&'stat
 }
 
 fn filter(name: &Object) -> Result<&'static [u8], Failure> {
-    let name = name.as_name().map_err(|_| Failure::Malformed("a stream's filter is not a name".to_owned()))?;
+    let name =
+        name.as_name().map_err(|_| Failure::Malformed("a stream's filter is not a name".to_owned()))?;
     FILTERS
         .iter()
         .find(|(full, short, _)| name == *full || name == *short)
         .map(|(full, _, _)| *full)
-        .ok_or_else(|| Failure::malformed(format!("a stream has the filter {}", String::from_utf8_lossy(name))))
+        .ok_or_else(|| {
+            Failure::malformed(format!("a stream has the filter {}", String::from_utf8_lossy(name)))
+        })
 }
 
 fn is_picture_filter(name: &[u8]) -> bool {
@@ -67,7 +69,8 @@ fn is_picture_filter(name: &[u8]) -> bool {
 /// Whether a stream may be kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fit {
-    Yes,
+    /// This many of its bytes; what follows is no part of the compressed data.
+    Yes(usize),
     /// Up to where its compressed data breaks.
     Damaged,
     /// No: it is kept elsewhere.
@@ -77,17 +80,22 @@ pub(super) enum Fit {
 }
 
 /// Holds the stream against the limits.
-pub(super) fn check(document: &Document, stream: &Stream, usage: Use, job: &mut Job<'_>) -> Result<Fit, Failure> {
+pub(super) fn check(
+    document: &Document,
+    stream: &Stream,
+    usage: Use,
+    job: &mut Job<'_>,
+) -> Result<Fit, Failure> {
     let filters = filters(document, stream)?;
     if usage == Use::Function && number(document, &stream.dict, b"FunctionType") == Some(4) {
         let formula = decode(document, stream, &filters, MAX_PROGRAM)
             .is_some_and(|program| is_calculator(&program, job.limits.max_nesting));
-        return Ok(if formula { Fit::Yes } else { Fit::Program });
+        return Ok(if formula { Fit::Yes(stream.content.len()) } else { Fit::Program });
     }
     let area = picture_bytes(document, stream, usage, job)?;
     let stored = u64::try_from(stream.content.len()).unwrap_or(u64::MAX);
     let cap = job.expandable();
-    let (size, damaged) = decoded_size(document, stream, &filters, cap)?;
+    let (size, fit) = decoded_size(document, stream, &filters, cap)?;
     job.expand(size)?;
     let allowed = area.unwrap_or(0).max(RATIO_FROM).max(stored.saturating_mul(job.limits.max_ratio));
     if size > allowed {
@@ -97,11 +105,16 @@ pub(super) fn check(document: &Document, stream: &Stream, usage: Use, job: &mut 
             limit: job.limits.max_ratio,
         });
     }
-    Ok(if damaged { Fit::Damaged } else { Fit::Yes })
+    Ok(fit)
 }
 
 /// Bytes a picture has when decoded, with room for rounding; `None` for anything else.
-fn picture_bytes(document: &Document, stream: &Stream, usage: Use, job: &Job<'_>) -> Result<Option<u64>, Failure> {
+fn picture_bytes(
+    document: &Document,
+    stream: &Stream,
+    usage: Use,
+    job: &Job<'_>,
+) -> Result<Option<u64>, Failure> {
     if usage != Use::Picture {
         return Ok(None);
     }
@@ -122,22 +135,27 @@ fn number(document: &Document, dict: &Dictionary, key: &[u8]) -> Option<i64> {
     dict.get_deref(key, document).ok()?.as_i64().ok()
 }
 
-/// Size after the filters before the first picture filter, counted up to `cap`, and whether the data breaks before its end.
-fn decoded_size(document: &Document, stream: &Stream, filters: &[&[u8]], cap: u64) -> Result<(u64, bool), Failure> {
+/// Size after the filters before the first picture filter, counted up to `cap`, and how much of the stream that took.
+fn decoded_size(
+    document: &Document,
+    stream: &Stream,
+    filters: &[&[u8]],
+    cap: u64,
+) -> Result<(u64, Fit), Failure> {
     let plain = filters.iter().take_while(|name| !is_picture_filter(name)).count();
     let stored = u64::try_from(stream.content.len()).unwrap_or(u64::MAX);
-    let (size, damaged) = match filters.get(..plain) {
-        None | Some([]) => (stored, false),
+    let all = Fit::Yes(stream.content.len());
+    let (size, fit) = match filters.get(..plain) {
+        None | Some([]) => (stored, all),
         // The usual case needs no memory.
         Some([b"FlateDecode"]) => {
-            let mut counted = ZlibDecoder::new(stream.content.as_slice()).take(cap.saturating_add(1));
-            let mut count = Count(0);
-            let damaged = std::io::copy(&mut counted, &mut count).is_err();
-            (count.0, damaged && filters.len() == 1)
+            let (size, used) = inflate(&stream.content, cap, |_| {});
+            (size, if filters.len() > 1 { all } else { used.map_or(Fit::Damaged, Fit::Yes) })
         }
         Some(chain) => {
-            let size = decode(document, stream, chain, cap).map(|data| u64::try_from(data.len()).unwrap_or(u64::MAX));
-            (size.unwrap_or(stored), false)
+            let size = decode(document, stream, chain, cap)
+                .map(|data| u64::try_from(data.len()).unwrap_or(u64::MAX));
+            (size.unwrap_or(stored), all)
         }
     };
     if size > cap {
@@ -147,19 +165,28 @@ fn decoded_size(document: &Document, stream: &Stream, filters: &[&[u8]], cap: u6
             limit: cap,
         });
     }
-    Ok((size, damaged))
+    Ok((size, fit))
 }
 
-struct Count(u64);
-
-impl Write for Count {
-    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        self.0 = self.0.saturating_add(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> std::io::Result<()> {
-        Ok(())
+/// Hands out the decompressed data piece by piece and gives its size, which goes past `cap` by one piece at most, and how many bytes it took.
+/// `None`: the data breaks before its end.
+fn inflate(data: &[u8], cap: u64, mut each: impl FnMut(&[u8])) -> (u64, Option<usize>) {
+    let mut inflater = Decompress::new(true);
+    let mut piece = vec![0; 32 << 10];
+    loop {
+        let (before_in, before_out) = (inflater.total_in(), inflater.total_out());
+        let rest = usize::try_from(before_in).ok().and_then(|used| data.get(used..)).unwrap_or_default();
+        let status = inflater.decompress(rest, &mut piece, FlushDecompress::None);
+        let made = usize::try_from(inflater.total_out() - before_out).unwrap_or_default();
+        each(piece.get(..made).unwrap_or_default());
+        let stuck = made == 0 && inflater.total_in() == before_in;
+        match status {
+            Ok(Status::StreamEnd) => {
+                return (inflater.total_out(), usize::try_from(inflater.total_in()).ok());
+            }
+            Ok(_) if !stuck && inflater.total_out() <= cap => {}
+            _ => return (inflater.total_out(), None),
+        }
     }
 }
 
@@ -175,7 +202,8 @@ fn decode(document: &Document, stream: &Stream, chain: &[&[u8]], cap: u64) -> Op
             Object::Array(items) => items.clone(),
             single => vec![single.clone()],
         };
-        let resolved = parms.iter().map(|item| document.dereference(item).map_or(Object::Null, |(_, o)| o.clone()));
+        let resolved =
+            parms.iter().map(|item| document.dereference(item).map_or(Object::Null, |(_, o)| o.clone()));
         dict.set("DecodeParms", resolved.collect::<Vec<_>>());
     }
     let cap = usize::try_from(cap).unwrap_or(usize::MAX);
@@ -193,15 +221,18 @@ fn decode(document: &Document, stream: &Stream, chain: &[&[u8]], cap: u64) -> Op
 pub(super) fn stored<'d>(
     filters: &[&'static [u8]],
     content: &'d [u8],
-    damaged: bool,
+    fit: Fit,
 ) -> (Vec<&'static [u8]>, Cow<'d, [u8]>) {
     match filters {
-        [b"FlateDecode"] if damaged => {
-            let mut readable = Vec::new();
-            // Its size was counted before.
-            let _ = std::io::copy(&mut ZlibDecoder::new(content), &mut readable);
-            plain(Cow::Owned(readable))
-        }
+        [b"FlateDecode"] => match fit {
+            Fit::Yes(used) => (filters.to_vec(), Cow::Borrowed(content.get(..used).unwrap_or(content))),
+            _ => {
+                let mut readable = Vec::new();
+                // Its size was held against the limit before.
+                inflate(content, u64::MAX, |piece| readable.extend_from_slice(piece));
+                plain(Cow::Owned(readable))
+            }
+        },
         [b"DCTDecode"] => (filters.to_vec(), jpeg(content).map_or(Cow::Borrowed(content), Cow::Owned)),
         [] => plain(Cow::Borrowed(content)),
         _ => (filters.to_vec(), Cow::Borrowed(content)),
@@ -278,9 +309,10 @@ fn entropy_coded(data: &[u8]) -> usize {
 
 /// Operators of type 4 functions (ISO 32000-2, 7.10.5).
 const CALCULATOR: &[&str] = &[
-    "abs", "add", "atan", "ceiling", "cos", "cvi", "cvr", "div", "exp", "floor", "idiv", "ln", "log", "mod", "mul", "neg",
-    "round", "sin", "sqrt", "sub", "truncate", "and", "bitshift", "eq", "false", "ge", "gt", "le", "lt", "ne", "not", "or",
-    "true", "xor", "if", "ifelse", "copy", "dup", "exch", "index", "pop", "roll",
+    "abs", "add", "atan", "ceiling", "cos", "cvi", "cvr", "div", "exp", "floor", "idiv", "ln", "log", "mod",
+    "mul", "neg", "round", "sin", "sqrt", "sub", "truncate", "and", "bitshift", "eq", "false", "ge", "gt",
+    "le", "lt", "ne", "not", "or", "true", "xor", "if", "ifelse", "copy", "dup", "exch", "index", "pop",
+    "roll",
 ];
 
 /// Whether `program` is one braced block of numbers, calculator operators and nested blocks.
@@ -301,7 +333,8 @@ fn is_calculator(program: &[u8], max_depth: u32) -> bool {
             _ if depth == 0 => return false,
             operator if CALCULATOR.contains(&operator) => {}
             number => {
-                if !number.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E')) {
+                if !number.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.' | b'e' | b'E'))
+                {
                     return false;
                 }
             }

@@ -23,11 +23,17 @@ pub(super) struct PageSource<'d> {
 }
 
 /// Follows references to a value; the id is the last one passed.
-pub(super) fn resolve<'d>(document: &'d Document, object: &'d Object) -> Option<(Option<ObjectId>, &'d Object)> {
+pub(super) fn resolve<'d>(
+    document: &'d Document,
+    object: &'d Object,
+) -> Option<(Option<ObjectId>, &'d Object)> {
     document.dereference(object).ok().filter(|(_, object)| !object.is_null())
 }
 
-pub(super) fn dict_of<'d>(document: &'d Document, object: &'d Object) -> Option<(Option<ObjectId>, &'d Dictionary)> {
+pub(super) fn dict_of<'d>(
+    document: &'d Document,
+    object: &'d Object,
+) -> Option<(Option<ObjectId>, &'d Dictionary)> {
     let (id, object) = resolve(document, object)?;
     Some((id, object.as_dict().ok()?))
 }
@@ -36,12 +42,19 @@ pub(super) fn lookup<'d>(document: &'d Document, dict: &'d Dictionary, key: &[u8
     resolve(document, dict.get(key).ok()?).map(|(_, object)| object)
 }
 
-pub(super) fn array_of<'d>(document: &'d Document, dict: &'d Dictionary, key: &[u8]) -> Option<&'d Vec<Object>> {
+pub(super) fn array_of<'d>(
+    document: &'d Document,
+    dict: &'d Dictionary,
+    key: &[u8],
+) -> Option<&'d Vec<Object>> {
     lookup(document, dict, key)?.as_array().ok()
 }
 
 /// The pages in their order.
-pub(super) fn pages<'d>(document: &'d Document, catalog: &'d Dictionary) -> Result<Vec<PageSource<'d>>, Failure> {
+pub(super) fn pages<'d>(
+    document: &'d Document,
+    catalog: &'d Dictionary,
+) -> Result<Vec<PageSource<'d>>, Failure> {
     let root = catalog
         .get(b"Pages")
         .ok()
@@ -58,10 +71,13 @@ pub(super) fn pages<'d>(document: &'d Document, catalog: &'d Dictionary) -> Resu
         };
         let Some((id, dict)) = dict_of(document, kid) else { continue };
         if id.is_some_and(|id| !seen.insert(id)) {
-            return Err(Failure::Malformed("the page tree names a page or a node of its own twice".to_owned()));
+            return Err(Failure::Malformed(
+                "the page tree names a page or a node of its own twice".to_owned(),
+            ));
         }
         let inherited = *inherited;
-        if dict.has_type(b"Pages") || (!dict.has_type(b"Page") && array_of(document, dict, b"Kids").is_some()) {
+        if dict.has_type(b"Pages") || (!dict.has_type(b"Page") && array_of(document, dict, b"Kids").is_some())
+        {
             stack.push((kids(document, dict), inherit(document, dict, inherited)));
         } else {
             pages.push(PageSource { id, dict, inherited });
@@ -148,7 +164,11 @@ pub(super) fn struct_kids<'d>(document: &'d Document, dict: &'d Dictionary) -> s
 }
 
 /// The entries of a name tree (`pairs` is `Names`) or number tree (`Nums`), in the order of the leaves.
-pub(super) fn entries<'d>(document: &'d Document, root: &'d Object, pairs: &[u8]) -> Vec<(&'d Object, &'d Object)> {
+pub(super) fn entries<'d>(
+    document: &'d Document,
+    root: &'d Object,
+    pairs: &[u8],
+) -> Vec<(&'d Object, &'d Object)> {
     let mut found = Vec::new();
     let mut seen = HashSet::new();
     let mut stack = vec![root];
@@ -168,44 +188,4 @@ pub(super) fn entries<'d>(document: &'d Document, root: &'d Object, pairs: &[u8]
         stack.extend(kids(document, dict).rev());
     }
     found
-}
-
-/// An outline item; indices are into the vector that [`outlines`] returns.
-pub(super) struct OutlineItem<'d> {
-    pub(super) id: Option<ObjectId>,
-    pub(super) dict: &'d Dictionary,
-    /// `None`: directly below the root.
-    pub(super) parent: Option<usize>,
-    pub(super) children: Vec<usize>,
-}
-
-impl OutlineItem<'_> {
-    /// Whether its children are shown when the document opens.
-    pub(super) fn is_open(&self, document: &Document) -> bool {
-        lookup(document, self.dict, b"Count").and_then(|count| count.as_i64().ok()).is_some_and(|count| count > 0)
-    }
-}
-
-/// The outline's items, each before its children, and the indices of the topmost ones.
-pub(super) fn outlines<'d>(document: &'d Document, root: &'d Dictionary) -> (Vec<OutlineItem<'d>>, Vec<usize>) {
-    let mut items: Vec<OutlineItem<'d>> = Vec::new();
-    let mut top = Vec::new();
-    let mut seen = HashSet::new();
-    // The next item to visit on each level that is open, with its parent.
-    let mut stack = vec![(None, root.get(b"First").ok())];
-    while let Some((parent, next)) = stack.pop() {
-        let Some((id, dict)) = next.and_then(|next| dict_of(document, next)) else { continue };
-        if id.is_none_or(|id| !seen.insert(id)) {
-            continue;
-        }
-        let index = items.len();
-        items.push(OutlineItem { id, dict, parent, children: Vec::new() });
-        match parent.and_then(|parent: usize| items.get_mut(parent)) {
-            Some(above) => above.children.push(index),
-            None => top.push(index),
-        }
-        stack.push((parent, dict.get(b"Next").ok()));
-        stack.push((Some(index), dict.get(b"First").ok()));
-    }
-    (items, top)
 }

@@ -8,14 +8,25 @@ use std::sync::Arc;
 use hayro_syntax::Pdf;
 use lopdf::{Dictionary, Document, LoadOptions, Object};
 
-use super::schema::{FORBIDDEN_ACTIONS, FORBIDDEN_KEYS, FORBIDDEN_TYPES};
+use super::forbidden::{FORBIDDEN_ACTIONS, FORBIDDEN_KEYS, FORBIDDEN_TYPES};
 use super::load::reached;
 use super::{action, tree, write};
 use crate::failure::Failure;
 
 /// Keys whose dictionaries map names of the author's choice, which say nothing.
-const MAPS: &[&str] =
-    &["XObject", "Font", "ExtGState", "ColorSpace", "Pattern", "Shading", "Properties", "CharProcs", "Colorants", "RoleMap", "ClassMap"];
+const MAPS: &[&str] = &[
+    "XObject",
+    "Font",
+    "ExtGState",
+    "ColorSpace",
+    "Pattern",
+    "Shading",
+    "Properties",
+    "CharProcs",
+    "Colorants",
+    "RoleMap",
+    "ClassMap",
+];
 
 pub(super) fn verify(bytes: &[u8]) -> Result<(), Failure> {
     let options = LoadOptions { strict: true, ..LoadOptions::default() };
@@ -92,7 +103,8 @@ fn search(object: &Object, map: bool) -> Result<(), Failure> {
 
 fn search_dictionary(dict: &Dictionary, map: bool) -> Result<(), Failure> {
     let name = |key: &[u8]| dict.get(key).and_then(Object::as_name).unwrap_or_default();
-    let listed = |list: &[&'static str], name: &[u8]| list.iter().find(|known| known.as_bytes() == name).copied();
+    let listed =
+        |list: &[&'static str], name: &[u8]| list.iter().find(|known| known.as_bytes() == name).copied();
     let element = dict.has_type(b"StructElem");
     if let Some(action) = listed(FORBIDDEN_ACTIONS, name(b"S")).filter(|_| !element && !map) {
         return Err(unproved(format!("an action /{action} is left")));
