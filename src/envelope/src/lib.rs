@@ -103,6 +103,7 @@
 //! - [`blob`]: attachments, over [`stream`] (any chunking) over [`segment`] (the cipher)
 //! - [`manifest`]: the content of a message from the DMZ
 //! - [`sign`]: detached signatures with a purpose, for messages and whatever else is signed
+//! - [`jws`]: the same as JSON Web Signatures, for receipts that portals check
 //! - [`key_text`], [`key_file`]: keys as lines and files; [`PrivateKey`], [`PublicKey`], [`KeyId`]
 //! - [`padding`]: length classes
 //!
@@ -144,6 +145,7 @@ mod digest;
 mod header;
 mod hex_text;
 mod id;
+pub mod jws;
 mod key;
 pub mod key_file;
 mod key_id;
@@ -170,5 +172,7 @@ pub use message::{
     OpenError, Opened, ParseError, SealError, SealedMessage, Sealing, VerifiedMessage, VerifyError,
 };
 pub use random::NoRandomness;
-pub use sign::{BadSignature, Domain, Signature, SigningKey, VerifyingKey, VerifyingKeyRing};
+pub use sign::{
+    BadSignature, Domain, InvalidVerifyingKey, Signature, SigningKey, VerifyingKey, VerifyingKeyRing,
+};
 pub use suite::Suite;

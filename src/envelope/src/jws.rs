@@ -1,0 +1,176 @@
+//! Signed JSON for others to check with what they have: JWS compact serialisation (RFC 7515) with Ed25519 (RFC 8037).
+//!
+//! ```text
+//! base64url({"alg":"EdDSA","kid":"key id","typ":"purpose"}) . base64url(payload) . base64url(signature)
+//! └──────────────────────── signed bytes ────────────────────────────────────────┘
+//! ```
+//!
+//! The purpose is in `typ` and must be the expected one. Signed bytes here never hold a zero byte and those of
+//! [`crate::sign`] always do, so one key can serve both and neither signature passes for the other.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::{Deserialize, Serialize};
+
+use crate::key_id::KeyId;
+use crate::sign::{Signature, SigningKey, VerifyingKeyRing};
+
+/// The longest JWS that is read, in bytes: a receipt for a thousand attachments is a fifth of this.
+pub const MAX_JWS_LEN: usize = 1 << 20;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Header<'a> {
+    alg: &'a str,
+    kid: KeyId,
+    typ: &'a str,
+}
+
+/// Why a JWS is not believed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum JwsError {
+    /// Too long, not three parts of base64url, or a header that [`sign`] does not write.
+    #[error("not a JWS of this kind")]
+    Malformed,
+    /// Signed for something else.
+    #[error("signed for another purpose")]
+    WrongType,
+    /// No listed key has the id.
+    #[error("signed by key {0}, which is not listed")]
+    UnknownSigner(KeyId),
+    /// The listed key did not sign this.
+    #[error("the signature is not that of key {0}")]
+    BadSignature(KeyId),
+}
+
+/// Signs `payload`, which is JSON, for the purpose `typ`, which is printable ASCII without `"` and `\`.
+#[must_use]
+pub fn sign(key: &SigningKey, typ: &str, payload: &[u8]) -> String {
+    let header = format!(r#"{{"alg":"EdDSA","kid":"{}","typ":"{typ}"}}"#, key.id());
+    let mut text = URL_SAFE_NO_PAD.encode(header);
+    text.push('.');
+    URL_SAFE_NO_PAD.encode_string(payload, &mut text);
+    let signature = key.sign_bytes(text.as_bytes());
+    text.push('.');
+    text.push_str(&signature.to_string());
+    text
+}
+
+/// Gives the payload that a listed key signed for the purpose `typ`.
+///
+/// # Errors
+/// See [`JwsError`].
+pub fn verify(signers: &VerifyingKeyRing, typ: &str, text: &str) -> Result<Vec<u8>, JwsError> {
+    let malformed = JwsError::Malformed;
+    if text.len() > MAX_JWS_LEN {
+        return Err(malformed);
+    }
+    let (signed, signature) = text.rsplit_once('.').ok_or(malformed)?;
+    let (header, payload) = signed.split_once('.').ok_or(malformed)?;
+    let signature: Signature = signature.parse().map_err(|_| malformed)?;
+    let payload = URL_SAFE_NO_PAD.decode(payload).map_err(|_| malformed)?;
+    let header = URL_SAFE_NO_PAD.decode(header).map_err(|_| malformed)?;
+    let header: Header<'_> = serde_json::from_slice(&header).map_err(|_| malformed)?;
+    if header.alg != "EdDSA" {
+        return Err(malformed);
+    }
+    if header.typ != typ {
+        return Err(JwsError::WrongType);
+    }
+    let key = signers.find(header.kid).ok_or(JwsError::UnknownSigner(header.kid))?;
+    key.verify_bytes(signed.as_bytes(), &signature).map_err(|_| JwsError::BadSignature(header.kid))?;
+    Ok(payload)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sign::Domain;
+
+    const TYP: &str = "sluse-receipt+jwt";
+    const PAYLOAD: &[u8] = br#"{"id":"x"}"#;
+
+    fn key() -> (SigningKey, VerifyingKeyRing) {
+        let key = SigningKey::generate().unwrap();
+        let ring = VerifyingKeyRing::new(vec![key.verifying_key().clone()]);
+        (key, ring)
+    }
+
+    fn with_header(key: &SigningKey, header: &str) -> String {
+        let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(PAYLOAD));
+        format!("{signed}.{}", key.sign_bytes(signed.as_bytes()))
+    }
+
+    #[test]
+    fn the_example_of_rfc_8037_comes_out_the_same() {
+        let seed = URL_SAFE_NO_PAD.decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap();
+        let key = SigningKey::from_seed(&seed.try_into().unwrap()).unwrap();
+        let signature = key.sign_bytes(b"eyJhbGciOiJFZERTQSJ9.RXhhbXBsZSBvZiBFZDI1NTE5IHNpZ25pbmc");
+        assert_eq!(
+            signature.to_string(),
+            "hgyY0il_MGCjP0JzlnLWG1PPOt7-09PGcvMg3AIbQR6dWbhijcNR4ki4iylGjg5BhVsPt9g7sVvpAr_MuM0KAg"
+        );
+    }
+
+    #[test]
+    fn what_is_signed_verifies_for_its_purpose_and_signer_only() {
+        let (key, ring) = key();
+        let text = sign(&key, TYP, PAYLOAD);
+        assert_eq!(verify(&ring, TYP, &text).unwrap(), PAYLOAD);
+        assert_eq!(verify(&ring, "other", &text), Err(JwsError::WrongType));
+        let nobody = VerifyingKeyRing::default();
+        assert_eq!(verify(&nobody, TYP, &text), Err(JwsError::UnknownSigner(key.id())));
+    }
+
+    #[test]
+    fn any_character_changed_is_refused() {
+        let (key, ring) = key();
+        let text = sign(&key, TYP, PAYLOAD);
+        for index in 0..text.len() {
+            for new in ["A", "B", ".", "\0"] {
+                let mut changed = text.clone();
+                changed.replace_range(index..=index, new);
+                assert!(changed == text || verify(&ring, TYP, &changed).is_err(), "{changed}");
+            }
+        }
+    }
+
+    #[test]
+    fn no_algorithm_another_algorithm_and_unknown_members_are_refused() {
+        let (key, ring) = key();
+        let id = key.id();
+        verify(&ring, TYP, &with_header(&key, &format!(r#"{{"alg":"EdDSA","kid":"{id}","typ":"{TYP}"}}"#)))
+            .unwrap();
+        for header in [
+            format!(r#"{{"alg":"none","kid":"{id}","typ":"{TYP}"}}"#),
+            format!(r#"{{"alg":"HS256","kid":"{id}","typ":"{TYP}"}}"#),
+            format!(r#"{{"alg":"EdDSA","kid":"{id}","typ":"{TYP}","crit":["b64"],"b64":false}}"#),
+            format!(r#"{{"alg":"EdDSA","kid":"{id}","typ":"{TYP}","jwk":{{}}}}"#),
+            format!(r#"{{"alg":"EdDSA","kid":"{id}"}}"#),
+            r#"{"alg":"EdDSA"}"#.to_owned(),
+            String::new(),
+        ] {
+            assert_eq!(verify(&ring, TYP, &with_header(&key, &header)), Err(JwsError::Malformed), "{header}");
+        }
+    }
+
+    #[test]
+    fn too_few_parts_too_many_and_too_long_are_malformed() {
+        let (key, ring) = key();
+        let text = sign(&key, TYP, PAYLOAD);
+        let (two, _) = text.rsplit_once('.').unwrap();
+        for text in ["", ".", "..", two, &format!("{text}.{text}"), &"A".repeat(MAX_JWS_LEN + 1)] {
+            assert_eq!(verify(&ring, TYP, text), Err(JwsError::Malformed));
+        }
+    }
+
+    #[test]
+    fn a_detached_signature_does_not_pass_for_a_jws() {
+        let (key, ring) = key();
+        let text = sign(&key, TYP, PAYLOAD);
+        let (signed, _) = text.rsplit_once('.').unwrap();
+        let detached = key.sign(const { Domain::new("a") }, signed.as_bytes());
+        let forged = format!("{signed}.{detached}");
+        assert_eq!(verify(&ring, TYP, &forged), Err(JwsError::BadSignature(key.id())));
+    }
+}
