@@ -7,7 +7,7 @@ use std::sync::LazyLock;
 use libfuzzer_sys::fuzz_target;
 use sluse_envelope::{
     Direction, Domain, Header, Manifest, PrivateKey, PrivateKeyRing, PublicKey, SealedMessage, Signature, SigningKey,
-    SubmissionId, Suite, VerifyingKey, VerifyingKeyRing, key_text,
+    SubmissionId, Suite, VerifyingKey, VerifyingKeyRing, jws, key_text,
 };
 
 struct Keys {
@@ -47,6 +47,7 @@ fuzz_target!(|data: &[u8]| {
             assert_eq!(text.lines().map(str::trim).find(|line| line.starts_with('s')), Some(&*key_text::write_public(&key)));
         }
         let _ = key_text::read_publics::<VerifyingKey>(text);
+        assert!(jws::verify(&KEYS.sealers, Domain::new("test"), text).is_err(), "a forged signature");
         if let Ok(id) = text.parse::<SubmissionId>() {
             assert_eq!(id.to_string(), text);
         }

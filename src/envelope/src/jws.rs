@@ -13,7 +13,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
 
 use crate::key_id::KeyId;
-use crate::sign::{Signature, SigningKey, VerifyingKeyRing};
+use crate::sign::{Domain, Signature, SigningKey, VerifyingKeyRing};
 
 /// The longest JWS that is read, in bytes: a receipt for a thousand attachments is a fifth of this.
 pub const MAX_JWS_LEN: usize = 1 << 20;
@@ -34,7 +34,7 @@ pub enum JwsError {
     Malformed,
     /// Signed for something else.
     #[error("signed for another purpose")]
-    WrongType,
+    WrongPurpose,
     /// No listed key has the id.
     #[error("signed by key {0}, which is not listed")]
     UnknownSigner(KeyId),
@@ -43,10 +43,11 @@ pub enum JwsError {
     BadSignature(KeyId),
 }
 
-/// Signs `payload`, which is JSON, for the purpose `typ`, which is printable ASCII without `"` and `\`.
+/// Signs `payload`, which is JSON, for one purpose.
 #[must_use]
-pub fn sign(key: &SigningKey, typ: &str, payload: &[u8]) -> String {
-    let header = format!(r#"{{"alg":"EdDSA","kid":"{}","typ":"{typ}"}}"#, key.id());
+pub fn sign(key: &SigningKey, purpose: Domain, payload: &[u8]) -> String {
+    // Neither value has a character that JSON would escape.
+    let header = format!(r#"{{"alg":"EdDSA","kid":"{}","typ":"{}"}}"#, key.id(), purpose.name());
     let mut text = URL_SAFE_NO_PAD.encode(header);
     text.push('.');
     URL_SAFE_NO_PAD.encode_string(payload, &mut text);
@@ -56,11 +57,11 @@ pub fn sign(key: &SigningKey, typ: &str, payload: &[u8]) -> String {
     text
 }
 
-/// Gives the payload that a listed key signed for the purpose `typ`.
+/// Gives the payload that a listed key signed for this purpose.
 ///
 /// # Errors
 /// See [`JwsError`].
-pub fn verify(signers: &VerifyingKeyRing, typ: &str, text: &str) -> Result<Vec<u8>, JwsError> {
+pub fn verify(signers: &VerifyingKeyRing, purpose: Domain, text: &str) -> Result<Vec<u8>, JwsError> {
     let malformed = JwsError::Malformed;
     if text.len() > MAX_JWS_LEN {
         return Err(malformed);
@@ -74,8 +75,8 @@ pub fn verify(signers: &VerifyingKeyRing, typ: &str, text: &str) -> Result<Vec<u
     if header.alg != "EdDSA" {
         return Err(malformed);
     }
-    if header.typ != typ {
-        return Err(JwsError::WrongType);
+    if header.typ != purpose.name() {
+        return Err(JwsError::WrongPurpose);
     }
     let key = signers.find(header.kid).ok_or(JwsError::UnknownSigner(header.kid))?;
     key.verify_bytes(signed.as_bytes(), &signature).map_err(|_| JwsError::BadSignature(header.kid))?;
@@ -85,9 +86,8 @@ pub fn verify(signers: &VerifyingKeyRing, typ: &str, text: &str) -> Result<Vec<u
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sign::Domain;
 
-    const TYP: &str = "sluse-receipt+jwt";
+    const PURPOSE: Domain = Domain::new("test-receipt+jwt");
     const PAYLOAD: &[u8] = br#"{"id":"x"}"#;
 
     fn key() -> (SigningKey, VerifyingKeyRing) {
@@ -115,22 +115,22 @@ mod tests {
     #[test]
     fn what_is_signed_verifies_for_its_purpose_and_signer_only() {
         let (key, ring) = key();
-        let text = sign(&key, TYP, PAYLOAD);
-        assert_eq!(verify(&ring, TYP, &text).unwrap(), PAYLOAD);
-        assert_eq!(verify(&ring, "other", &text), Err(JwsError::WrongType));
+        let text = sign(&key, PURPOSE, PAYLOAD);
+        assert_eq!(verify(&ring, PURPOSE, &text).unwrap(), PAYLOAD);
+        assert_eq!(verify(&ring, Domain::new("other"), &text), Err(JwsError::WrongPurpose));
         let nobody = VerifyingKeyRing::default();
-        assert_eq!(verify(&nobody, TYP, &text), Err(JwsError::UnknownSigner(key.id())));
+        assert_eq!(verify(&nobody, PURPOSE, &text), Err(JwsError::UnknownSigner(key.id())));
     }
 
     #[test]
     fn any_character_changed_is_refused() {
         let (key, ring) = key();
-        let text = sign(&key, TYP, PAYLOAD);
+        let text = sign(&key, PURPOSE, PAYLOAD);
         for index in 0..text.len() {
             for new in ["A", "B", ".", "\0"] {
                 let mut changed = text.clone();
                 changed.replace_range(index..=index, new);
-                assert!(changed == text || verify(&ring, TYP, &changed).is_err(), "{changed}");
+                assert!(changed == text || verify(&ring, PURPOSE, &changed).is_err(), "{changed}");
             }
         }
     }
@@ -139,38 +139,46 @@ mod tests {
     fn no_algorithm_another_algorithm_and_unknown_members_are_refused() {
         let (key, ring) = key();
         let id = key.id();
-        verify(&ring, TYP, &with_header(&key, &format!(r#"{{"alg":"EdDSA","kid":"{id}","typ":"{TYP}"}}"#)))
-            .unwrap();
+        verify(
+            &ring,
+            PURPOSE,
+            &with_header(&key, &format!(r#"{{"alg":"EdDSA","kid":"{id}","typ":"test-receipt+jwt"}}"#)),
+        )
+        .unwrap();
         for header in [
-            format!(r#"{{"alg":"none","kid":"{id}","typ":"{TYP}"}}"#),
-            format!(r#"{{"alg":"HS256","kid":"{id}","typ":"{TYP}"}}"#),
-            format!(r#"{{"alg":"EdDSA","kid":"{id}","typ":"{TYP}","crit":["b64"],"b64":false}}"#),
-            format!(r#"{{"alg":"EdDSA","kid":"{id}","typ":"{TYP}","jwk":{{}}}}"#),
+            format!(r#"{{"alg":"none","kid":"{id}","typ":"test-receipt+jwt"}}"#),
+            format!(r#"{{"alg":"HS256","kid":"{id}","typ":"test-receipt+jwt"}}"#),
+            format!(r#"{{"alg":"EdDSA","kid":"{id}","typ":"test-receipt+jwt","crit":["b64"],"b64":false}}"#),
+            format!(r#"{{"alg":"EdDSA","kid":"{id}","typ":"test-receipt+jwt","jwk":{{}}}}"#),
             format!(r#"{{"alg":"EdDSA","kid":"{id}"}}"#),
             r#"{"alg":"EdDSA"}"#.to_owned(),
             String::new(),
         ] {
-            assert_eq!(verify(&ring, TYP, &with_header(&key, &header)), Err(JwsError::Malformed), "{header}");
+            assert_eq!(
+                verify(&ring, PURPOSE, &with_header(&key, &header)),
+                Err(JwsError::Malformed),
+                "{header}"
+            );
         }
     }
 
     #[test]
     fn too_few_parts_too_many_and_too_long_are_malformed() {
         let (key, ring) = key();
-        let text = sign(&key, TYP, PAYLOAD);
+        let text = sign(&key, PURPOSE, PAYLOAD);
         let (two, _) = text.rsplit_once('.').unwrap();
         for text in ["", ".", "..", two, &format!("{text}.{text}"), &"A".repeat(MAX_JWS_LEN + 1)] {
-            assert_eq!(verify(&ring, TYP, text), Err(JwsError::Malformed));
+            assert_eq!(verify(&ring, PURPOSE, text), Err(JwsError::Malformed));
         }
     }
 
     #[test]
     fn a_detached_signature_does_not_pass_for_a_jws() {
         let (key, ring) = key();
-        let text = sign(&key, TYP, PAYLOAD);
+        let text = sign(&key, PURPOSE, PAYLOAD);
         let (signed, _) = text.rsplit_once('.').unwrap();
         let detached = key.sign(const { Domain::new("a") }, signed.as_bytes());
         let forged = format!("{signed}.{detached}");
-        assert_eq!(verify(&ring, TYP, &forged), Err(JwsError::BadSignature(key.id())));
+        assert_eq!(verify(&ring, PURPOSE, &forged), Err(JwsError::BadSignature(key.id())));
     }
 }

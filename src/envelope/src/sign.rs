@@ -24,7 +24,7 @@ pub const SIGNATURE_LEN: usize = 64;
 
 /// What a signature is for.
 ///
-/// Invariant: not empty, printable ASCII and spaces only.
+/// Invariant: not empty; printable ASCII without `"` and `\`, so that it stands in JSON as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Domain(&'static str);
 
@@ -35,16 +35,23 @@ impl Domain {
     /// A purpose, best with a version in it. Made in a `const`, so that a bad name does not compile.
     ///
     /// # Panics
-    /// When the name is empty or not printable ASCII.
+    /// When the name is empty or has another character.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         assert!(!name.is_empty(), "a domain needs a name");
         let mut rest = name.as_bytes();
         while let [first, others @ ..] = rest {
-            assert!(matches!(first, 0x20..=0x7e), "a domain is printable ASCII");
+            let plain = matches!(first, 0x20..=0x7e) && !matches!(first, b'"' | b'\\');
+            assert!(plain, "a domain is printable ASCII without quotes and backslashes");
             rest = others;
         }
         Self(name)
+    }
+
+    /// The name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.0
     }
 
     fn prefixed(self, content: &[u8]) -> Vec<u8> {
