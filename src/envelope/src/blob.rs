@@ -22,8 +22,8 @@ use crate::random::NoRandomness;
 use crate::segment::{OpenSegmentError, SealSegmentError};
 use crate::stream::{self, OpenStreamError, StreamOpener, StreamSealer};
 
-/// The largest content of a blob in bytes, 64 GiB: beyond any upload a portal takes, and a 64th of a thousandth of what the
-/// segment counter could number.
+/// The largest content of a blob in bytes, 64 GiB: beyond any upload a portal takes, and one 65,536th of what the segment
+/// counter could number.
 pub const MAX_BLOB_LEN: u64 = 64 << 30;
 
 /// What the associated data begins with.

@@ -213,7 +213,7 @@ impl private::Open for VerifyingKey {
     }
 
     fn from_bytes(algorithm: Algorithm, bytes: &[u8]) -> Option<Option<Self>> {
-        (algorithm == Algorithm::Ed25519).then(|| bytes.try_into().ok().map(Self::from_bytes))
+        (algorithm == Algorithm::Ed25519).then(|| Self::from_bytes(bytes.try_into().ok()?).ok())
     }
 }
 

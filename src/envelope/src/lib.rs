@@ -91,11 +91,13 @@
 //!
 //! # What is not promised
 //!
-//! Signatures say who sealed, not who submitted. HPKE's base mode has no forward secrecy for the recipient: who gets a
-//! private key opens everything sealed to it, so keys are rotated and old ones destroyed. Replay within the allowed age is
-//! for the reader's memory of ids to catch. Private keys, blob keys and message contents are zeroised when
-//! dropped, but `ring` and `aes-gcm` keep expanded keys that they do not zeroise, and buffers that callers pass as `out` are
-//! theirs to clear.
+//! - Signatures say who sealed, not who submitted.
+//! - Replay within the allowed age is for the reader's memory to catch. The sealer chooses the submission id, so what is to be
+//!   remembered is sealer and id together; by the id alone, one listed sealer could block another's submissions.
+//! - HPKE's base mode has no forward secrecy for the recipient: who gets a private key opens everything sealed to it, so keys
+//!   are rotated and old ones destroyed.
+//! - Private keys, blob keys and message contents are zeroised when dropped, but `ring` and `aes-gcm` keep expanded keys that
+//!   they do not zeroise, and buffers that callers pass as `out` are theirs to clear.
 //!
 //! # The parts
 //!
@@ -103,6 +105,7 @@
 //! - [`blob`]: attachments, over [`stream`] (any chunking) over [`segment`] (the cipher)
 //! - [`manifest`]: the content of a message from the DMZ
 //! - [`sign`]: detached signatures with a purpose, for messages and whatever else is signed
+//! - [`jws`]: the same as JSON Web Signatures, for receipts that portals check
 //! - [`key_text`], [`key_file`]: keys as lines and files; [`PrivateKey`], [`PublicKey`], [`KeyId`]
 //! - [`padding`]: length classes
 //!
@@ -171,5 +174,7 @@ pub use message::{
     OpenError, Opened, ParseError, SealError, SealedMessage, Sealing, VerifiedMessage, VerifyError,
 };
 pub use random::NoRandomness;
-pub use sign::{BadSignature, Domain, Signature, SigningKey, VerifyingKey, VerifyingKeyRing};
+pub use sign::{
+    BadSignature, Domain, InvalidVerifyingKey, Signature, SigningKey, VerifyingKey, VerifyingKeyRing,
+};
 pub use suite::Suite;

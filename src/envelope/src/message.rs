@@ -18,8 +18,9 @@
 //!                header, untrusted       a listed key signed it   content
 //! ```
 //!
-//! Invariant: a byte string that opens is the only one for its header, encryption and signature; nothing may precede,
-//! follow or replace any of it.
+//! Invariants: a byte string that opens is the only one for its header, encryption and signature; nothing may precede,
+//! follow or replace any of it. The header, which names both keys, is under the encryption's tag and under the signature,
+//! so a message can be neither signed over by another sealer nor turned to another recipient.
 
 use std::fmt;
 

@@ -11,6 +11,7 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use curve25519_dalek::edwards::CompressedEdwardsY;
 use ring::signature::{ED25519, Ed25519KeyPair, KeyPair as _, UnparsedPublicKey};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
@@ -23,7 +24,7 @@ pub const SIGNATURE_LEN: usize = 64;
 
 /// What a signature is for.
 ///
-/// Invariant: not empty, printable ASCII and spaces only.
+/// Invariant: not empty; printable ASCII without `"` and `\`, so that it stands in JSON as it is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Domain(&'static str);
 
@@ -34,16 +35,23 @@ impl Domain {
     /// A purpose, best with a version in it. Made in a `const`, so that a bad name does not compile.
     ///
     /// # Panics
-    /// When the name is empty or not printable ASCII.
+    /// When the name is empty or has another character.
     #[must_use]
     pub const fn new(name: &'static str) -> Self {
         assert!(!name.is_empty(), "a domain needs a name");
         let mut rest = name.as_bytes();
         while let [first, others @ ..] = rest {
-            assert!(matches!(first, 0x20..=0x7e), "a domain is printable ASCII");
+            let plain = matches!(first, 0x20..=0x7e) && !matches!(first, b'"' | b'\\');
+            assert!(plain, "a domain is printable ASCII without quotes and backslashes");
             rest = others;
         }
         Self(name)
+    }
+
+    /// The name.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        self.0
     }
 
     fn prefixed(self, content: &[u8]) -> Vec<u8> {
@@ -136,7 +144,7 @@ impl SigningKey {
     /// The key with this seed (RFC 8032 section 5.1.5).
     pub(crate) fn from_seed(seed: &[u8; 32]) -> Option<Self> {
         let pair = Ed25519KeyPair::from_seed_unchecked(seed).ok()?;
-        let public = VerifyingKey::from_bytes(pair.public_key().as_ref().try_into().ok()?);
+        let public = VerifyingKey::from_bytes(pair.public_key().as_ref().try_into().ok()?).ok()?;
         Some(Self { seed: Zeroizing::new(*seed), pair, public })
     }
 
@@ -162,7 +170,7 @@ impl SigningKey {
         self.sign_bytes(&domain.prefixed(content))
     }
 
-    /// Signs bytes that carry their purpose themselves: a JWS signing input, which begins with `eyJ`, as no domain's name does.
+    /// Signs these very bytes. The caller sees to it that they mean one thing.
     pub(crate) fn sign_bytes(&self, bytes: &[u8]) -> Signature {
         let signature = self.pair.sign(bytes);
         let mut bytes = [0; SIGNATURE_LEN];
@@ -179,7 +187,14 @@ impl fmt::Debug for SigningKey {
     }
 }
 
+/// The bytes are not a public Ed25519 key that can be relied on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the bytes are not an ed25519 key")]
+pub struct InvalidVerifyingKey;
+
 /// A public Ed25519 key.
+///
+/// Invariant: a point of the curve and not one of small order, under which anyone could sign.
 #[derive(Clone, PartialEq, Eq)]
 pub struct VerifyingKey {
     bytes: [u8; 32],
@@ -187,10 +202,16 @@ pub struct VerifyingKey {
 }
 
 impl VerifyingKey {
-    /// Any 32 bytes; bytes that are no curve point verify nothing.
-    #[must_use]
-    pub fn from_bytes(bytes: [u8; 32]) -> Self {
-        Self { bytes, id: KeyId::of(Algorithm::Ed25519, &bytes) }
+    /// Reads the 32 bytes of RFC 8032.
+    ///
+    /// # Errors
+    /// When they are no point of the curve, or one of small order.
+    pub fn from_bytes(bytes: [u8; 32]) -> Result<Self, InvalidVerifyingKey> {
+        let point = CompressedEdwardsY(bytes).decompress().ok_or(InvalidVerifyingKey)?;
+        if point.is_small_order() {
+            return Err(InvalidVerifyingKey);
+        }
+        Ok(Self { bytes, id: KeyId::of(Algorithm::Ed25519, &bytes) })
     }
 
     /// The 32 bytes of RFC 8032.
@@ -213,7 +234,7 @@ impl VerifyingKey {
         self.verify_bytes(&domain.prefixed(content), signature)
     }
 
-    /// As [`SigningKey::sign_bytes`].
+    /// Checks that this key signed these very bytes.
     pub(crate) fn verify_bytes(&self, bytes: &[u8], signature: &Signature) -> Result<(), BadSignature> {
         UnparsedPublicKey::new(&ED25519, &self.bytes).verify(bytes, &signature.0).map_err(|_| BadSignature)
     }
@@ -282,6 +303,28 @@ mod tests {
         let key = SigningKey::generate().unwrap();
         let signature = key.sign(Domain::new("ab"), b"c");
         assert_eq!(key.verifying_key().verify(Domain::new("a"), b"bc", &signature), Err(BadSignature));
+    }
+
+    #[test]
+    fn keys_under_which_anyone_can_sign_are_refused() {
+        // Points of order 4, 1, 2 and 8, and 1 written with its sign bit set.
+        for (first, rest, last) in
+            [(0x00, 0x00, 0x00), (0x01, 0x00, 0x00), (0xec, 0xff, 0x7f), (0x01, 0x00, 0x80)]
+        {
+            let mut bytes = [rest; 32];
+            (bytes[0], bytes[31]) = (first, last);
+            assert_eq!(VerifyingKey::from_bytes(bytes), Err(InvalidVerifyingKey));
+        }
+        let order_8 =
+            hex::decode("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a").unwrap();
+        assert_eq!(VerifyingKey::from_bytes(order_8.try_into().unwrap()), Err(InvalidVerifyingKey));
+    }
+
+    #[test]
+    fn bytes_that_are_no_point_are_refused() {
+        let mut bytes = [0; 32];
+        bytes[0] = 2;
+        assert_eq!(VerifyingKey::from_bytes(bytes), Err(InvalidVerifyingKey));
     }
 
     #[test]

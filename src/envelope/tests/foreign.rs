@@ -1,5 +1,5 @@
 //! Other people's implementations against ours, both ways: Google Tink for streams and blobs, PyHPKE and @hpke/core for the
-//! HPKE part, PyCA cryptography and Node for Ed25519. The other side's programs are in `tests/foreign/` at the root.
+//! HPKE part, PyCA cryptography and Node for Ed25519, PyCA cryptography for keys under a passphrase. The other side's programs are in `tests/foreign/` at the root.
 
 #![allow(clippy::expect_used, clippy::indexing_slicing, clippy::panic, clippy::unwrap_used)]
 
@@ -310,4 +310,27 @@ fn x25519_messages_cross_with_hpke_core() {
 #[test]
 fn xwing_messages_cross_with_hpke_core() {
     messages_cross(hpke_core, Suite::XWing);
+}
+
+#[test]
+fn others_read_keys_under_a_passphrase_and_we_read_theirs() {
+    let vectors: Vec<Value> = serde_json::from_str(include_str!("../vectors/keys.json")).unwrap();
+    let mut open = vectors.clone();
+    let mut wrong = vectors[0].clone();
+    wrong["passphrase"] = json!("rødgrød uden fløde");
+    open.push(wrong);
+    let make = ["xwing", "x25519"].map(
+        |algorithm| json!({ "algorithm": algorithm, "private_key": base64(&[7; 32]), "passphrase": "æøå" }),
+    );
+    let answer = ask(python(), "keys_pyca.py", &open, &make);
+
+    for (opened, vector) in answer.opened.iter().zip(&vectors) {
+        assert_eq!(opened["private_key"], raw(vector["private"].as_str().unwrap()));
+        assert_eq!(opened["id"], vector["id"]);
+    }
+    assert!(answer.opened[vectors.len()].is_null());
+    for (made, suite) in answer.made.iter().zip(Suite::ALL) {
+        let key: PrivateKey = key_text::read_private(made.as_str().unwrap(), Some("æøå")).unwrap();
+        assert_eq!(key.id(), PrivateKey::from_bytes(*suite, &[7; 32]).unwrap().id());
+    }
 }

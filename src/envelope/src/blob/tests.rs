@@ -191,3 +191,10 @@ fn two_seals_of_one_content_share_neither_key_nor_bytes() {
     assert!(one.key != two.key);
     assert_ne!(first[1..40], second[1..40]);
 }
+
+#[test]
+fn sealers_and_openers_can_move_between_threads() {
+    fn is_send<T: Send>() {}
+    is_send::<BlobSealer>();
+    is_send::<BlobOpener>();
+}

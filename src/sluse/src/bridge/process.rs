@@ -1,6 +1,6 @@
 //! One submission from its lease to what is to be done with the lease.
 
-use sluse_envelope::jws::{self, Purpose};
+use sluse_envelope::jws;
 use sluse_envelope::{BlobRef, Direction, PublicKey, Sealing, SubmissionId, UnixMillis};
 
 use crate::audit::{Event, Record};
@@ -161,7 +161,7 @@ impl Bridge {
             return Ok(());
         }
         let outcome = serde_json::to_vec(&Outcome { id, state, attachments }).map_err(Waits::ours)?;
-        let body = jws::sign(&self.settings.signing_key, Purpose::Outcome, &outcome).into_bytes();
+        let body = jws::sign(&self.settings.signing_key, jws::OUTCOME, &outcome).into_bytes();
         // A message of its own: several outcomes of one submission may be queued at once.
         let id = SubmissionId::new(UnixMillis::now()).map_err(Waits::ours)?;
         self.outcomes.put(Message { id, body }).await.map_err(Waits::dmz)?;

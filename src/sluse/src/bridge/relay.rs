@@ -3,7 +3,7 @@
 //! Invariants: [`Bridge::relay`] takes a [`Clearance`], which the examination alone leads to; fresh keys are used, none of the DMZ's; the
 //! message is queued only when every blob it names is durable.
 
-use sluse_envelope::jws::{self, Purpose};
+use sluse_envelope::jws;
 use sluse_envelope::{BlobPlace, BlobRef, BlobSealer, Direction};
 use sluse_sanitize::Report;
 
@@ -40,7 +40,7 @@ impl Bridge {
         }
         let manifest = manifest(received, contract, clearance, reports, audit)?;
         let delivery = Delivery {
-            signature: jws::sign_detached(&self.settings.signing_key, Purpose::Manifest, manifest.as_bytes()),
+            signature: jws::sign_detached(&self.settings.signing_key, jws::MANIFEST, manifest.as_bytes()),
             manifest,
             blobs,
         };

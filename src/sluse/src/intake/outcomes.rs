@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use sluse_envelope::jws::{self, Purpose};
+use sluse_envelope::jws;
 use tokio_util::sync::CancellationToken;
 
 use crate::id::CodeWord;
@@ -64,7 +64,7 @@ async fn record(intake: &Intake, outcome: &Outcome) -> Result<Recorded, LedgerEr
 
 fn parse(intake: &Intake, body: &[u8]) -> Option<Outcome> {
     let jws = std::str::from_utf8(body).ok()?;
-    let payload = jws::verify(&intake.settings.outcome_keys, Purpose::Outcome, jws).ok()?;
+    let payload = jws::verify(&intake.settings.outcome_keys, jws::OUTCOME, jws).ok()?;
     let outcome: Outcome = serde_json::from_slice(&payload).ok()?;
     (outcome.state > State::Received).then_some(outcome)
 }

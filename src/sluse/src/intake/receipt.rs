@@ -7,7 +7,7 @@
 use axum::http::HeaderMap;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use serde::Serialize;
-use sluse_envelope::jws::{self, Purpose};
+use sluse_envelope::jws;
 use sluse_envelope::{Attachment, Sha256, SigningKey, SubmissionId};
 
 use crate::intake::problem::Problem;
@@ -55,7 +55,7 @@ pub(super) fn sign(key: &SigningKey, accepted: &Accepted<'_>) -> String {
             .map(|a| ReceiptAttachment { size: a.size, sha256: a.sha256 })
             .collect(),
     };
-    jws::sign(key, Purpose::Receipt, &serde_json::to_vec(&receipt).unwrap_or_default())
+    jws::sign(key, jws::RECEIPT, &serde_json::to_vec(&receipt).unwrap_or_default())
 }
 
 /// An `Idempotency-Key` header (draft-ietf-httpapi-idempotency-key-header), never logged or kept as it is.

@@ -3,7 +3,7 @@
 //! The sealed message is signed, and inside it the manifest is signed by itself, because the manifest goes on to the case
 //! system with its signature. Both must be a listed bridge's; id and destination must be the same all the way.
 
-use sluse_envelope::jws::{self, Purpose};
+use sluse_envelope::jws;
 use sluse_envelope::{Direction, SealedMessage, Suite};
 
 use crate::config::outlet::{Destination, Settings};
@@ -58,7 +58,7 @@ pub(super) fn accept(settings: &Settings, destination: &Destination, sealed: &[u
         unusable("delivery_cannot_be_read", format!("at line {}, column {}", cause.line(), cause.column()))
     };
     let delivery: Delivery = serde_json::from_slice(opened.content()).map_err(shape)?;
-    jws::verify_detached(&settings.bridge_keys, Purpose::Manifest, &delivery.signature, delivery.manifest.as_bytes())
+    jws::verify_detached(&settings.bridge_keys, jws::MANIFEST, &delivery.signature, delivery.manifest.as_bytes())
         .map_err(|cause| unusable("manifest_not_signed_by_a_listed_bridge", cause.to_string()))?;
     let manifest: Manifest = serde_json::from_str(&delivery.manifest).map_err(shape)?;
     if manifest.id != opened.header().submission || manifest.destination != destination.name.as_str() {
