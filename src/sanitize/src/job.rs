@@ -155,21 +155,7 @@ fn sanitize_at(
     inspector: &mut dyn Inspector,
 ) -> Sanitized {
     let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-    let mut report = Report {
-        name: plain(declared.name),
-        declared: plain(declared.media_type),
-        found: Format::Unknown.name().to_owned(),
-        size,
-        sha256: sha256_hex(bytes),
-        rebuilt_as: None,
-        rebuilt_size: None,
-        rebuilt_sha256: None,
-        steps: Vec::new(),
-        removed: Vec::new(),
-        verdict: Verdict::Unscannable,
-        reason: String::new(),
-        children: Vec::new(),
-    };
+    let mut report = Report::unexamined(declared.name, declared.media_type, size, &sha256_hex(bytes));
     let mut job = Job { limits, depth, budget, inspector, removed: Vec::new(), children: Vec::new() };
     let result = job.run(bytes, declared, &mut report);
     report.removed = std::mem::take(&mut job.removed);

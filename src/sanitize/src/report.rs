@@ -175,6 +175,28 @@ pub struct Report {
     pub children: Vec<Report>,
 }
 
+impl Report {
+    /// The report of a file that nothing has looked at yet: unscannable until something says otherwise.
+    #[must_use]
+    pub fn unexamined(name: &str, media_type: &str, size: u64, sha256: &str) -> Self {
+        Self {
+            name: plain(name),
+            declared: plain(media_type),
+            found: Format::Unknown.name().to_owned(),
+            size,
+            sha256: sha256.to_owned(),
+            rebuilt_as: None,
+            rebuilt_size: None,
+            rebuilt_sha256: None,
+            steps: Vec::new(),
+            removed: Vec::new(),
+            verdict: Verdict::Unscannable,
+            reason: String::new(),
+            children: Vec::new(),
+        }
+    }
+}
+
 /// SHA-256 as lower-case hexadecimal.
 #[must_use]
 pub fn sha256_hex(bytes: &[u8]) -> String {

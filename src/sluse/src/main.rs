@@ -1,8 +1,11 @@
-//! The sluse command.
+//! The `sluse` command.
 
-fn main() {
-    // Before anything else: a worker must be single-threaded when it confines itself, so no runtime may exist yet.
-    if std::env::args_os().nth(1).is_some_and(|first| first == sluse::sandbox::WORKER_ARGUMENT) {
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    // A worker is confined before anything else of this program has run: no runtime, no threads, no logging.
+    if std::env::args_os().nth(1).is_some_and(|word| word == sluse::sandbox::WORKER_ARGUMENT) {
         sluse::sandbox::child::main();
     }
+    sluse::cli::main()
 }

@@ -22,7 +22,7 @@ use super::protocol::{
     MAX_SETUP_BYTES, MAX_TEXT_BYTES, NO_FILE, Setup,
 };
 use super::yara::{Rules, RulesError};
-use crate::contract_schema;
+use crate::schema;
 
 /// Exit code of a worker that a panic ended; the one that Rust programs have.
 pub(super) const EXIT_PANICKED: i32 = 101;
@@ -107,7 +107,7 @@ fn set_up() -> Result<Rules, ChildError> {
     };
     let rules = Rules::compile(&setup.rules)?;
     // Regular expressions ask once how many processors there are, which later they could not.
-    let _ = contract_schema::check(br#"{"properties":{"a":{"pattern":"^a+$"}}}"#, br#"{"a":"aa"}"#);
+    let _ = schema::check(br#"{"properties":{"a":{"pattern":"^a+$"}}}"#, br#"{"a":"aa"}"#);
     confine::lock(&setup.limits)?;
     Ok(rules)
 }
@@ -127,7 +127,7 @@ fn check_fields(payload: &[u8]) -> Result<(), ChildError> {
     let (len, rest) = payload.split_first_chunk().ok_or(ChildError::Parent("fields without a length"))?;
     let len = usize::try_from(u64::from_be_bytes(*len)).map_err(|_| ChildError::Parent("a giant schema"))?;
     let (schema, fields) = rest.split_at_checked(len).ok_or(short)?;
-    match contract_schema::check(schema, fields) {
+    match schema::check(schema, fields) {
         Ok(canonical) => send(Kind::FieldsAccepted, NO_FILE, &[&canonical]),
         Err(errors) => {
             let errors = serde_json::to_vec(&errors).map_err(io::Error::from)?;

@@ -26,7 +26,7 @@ use super::memory::SealedMemory;
 use super::protocol::{
     FileTask, HEADER_BYTES, Header, Kind, MAX_FIELDS_BYTES, MAX_REPORT_BYTES, MAX_TEXT_BYTES, NO_FILE, Setup,
 };
-use crate::contract_schema::FieldError;
+use crate::schema::FieldError;
 
 /// Longest time from the start of a process to its Ready: the compilation of the rules is most of it.
 const START_TIMEOUT: Duration = Duration::from_secs(30);

@@ -1,0 +1,120 @@
+//! Reads a rebuilt file from scratch and searches all of it, reachable or not, for what must be gone.
+//!
+//! Writing what was read must give the same bytes: so nothing lies before, between or after the objects, there is one
+//! revision, and no name is spelt in two ways.
+
+use std::sync::Arc;
+
+use hayro_syntax::Pdf;
+use lopdf::{Dictionary, Document, LoadOptions, Object};
+
+use super::schema::{FORBIDDEN_ACTIONS, FORBIDDEN_KEYS, FORBIDDEN_TYPES};
+use super::load::reached;
+use super::{action, tree, write};
+use crate::failure::Failure;
+
+/// Keys whose dictionaries map names of the author's choice, which say nothing.
+const MAPS: &[&str] =
+    &["XObject", "Font", "ExtGState", "ColorSpace", "Pattern", "Shading", "Properties", "CharProcs", "Colorants", "RoleMap", "ClassMap"];
+
+pub(super) fn verify(bytes: &[u8]) -> Result<(), Failure> {
+    let options = LoadOptions { strict: true, ..LoadOptions::default() };
+    let document = Document::load_mem_with_options(bytes, options).map_err(unproved)?;
+    if document.encryption_state.is_some() || document.trailer.has(b"Encrypt") {
+        return Err(unproved("it is encrypted"));
+    }
+    same_bytes(&document, bytes)?;
+    everything_reached(&document)?;
+    for object in document.objects.values() {
+        search(object, false)?;
+    }
+    let pages = tree::pages(&document, document.catalog().map_err(unproved)?)?.len();
+    drop(document);
+    let seen = page_count(bytes)?;
+    if pages == 0 || pages != seen {
+        return Err(unproved(format!("two readers disagree on the number of pages ({pages} and {seen})")));
+    }
+    Ok(())
+}
+
+/// Pages the second reader sees in a file that was written here.
+pub(super) fn page_count(bytes: &[u8]) -> Result<usize, Failure> {
+    let pdf = Pdf::new(Arc::new(bytes.to_vec())).map_err(|_| unproved("the second reader cannot read it"))?;
+    Ok(pdf.pages().len())
+}
+
+fn unproved(cause: impl std::fmt::Display) -> Failure {
+    Failure::Unproved(crate::report::plain(&cause.to_string()))
+}
+
+fn same_bytes(document: &Document, bytes: &[u8]) -> Result<(), Failure> {
+    let mut writer = write::Writer::new();
+    let mut rest = bytes;
+    let mut expect = |written: Vec<u8>| {
+        rest = rest.strip_prefix(written.as_slice())?;
+        Some(rest.len())
+    };
+    let hidden = || unproved("it has bytes that no object accounts for");
+    for (expected, (id, object)) in (write::CATALOG..).zip(&document.objects) {
+        if *id != (expected, 0) {
+            return Err(unproved(format!("object {expected} is missing")));
+        }
+        match object {
+            Object::Stream(stream) => writer.stream(&stream.dict, &stream.content),
+            other => writer.object(other),
+        }
+        expect(writer.take()).ok_or_else(hidden)?;
+    }
+    if expect(writer.finish()) == Some(0) { Ok(()) } else { Err(hidden()) }
+}
+
+fn everything_reached(document: &Document) -> Result<(), Failure> {
+    let reached = reached(document);
+    match document.objects.keys().find(|id| !reached.contains(id)) {
+        Some((number, _)) => Err(unproved(format!("nothing refers to object {number}"))),
+        None => Ok(()),
+    }
+}
+
+fn search(object: &Object, map: bool) -> Result<(), Failure> {
+    match object {
+        Object::Array(items) => items.iter().try_for_each(|item| search(item, false)),
+        Object::Dictionary(dict) => search_dictionary(dict, map),
+        Object::Stream(stream) => {
+            if let Some(key) = ["F", "FFilter"].iter().find(|key| stream.dict.has(key.as_bytes())) {
+                return Err(unproved(format!("a stream has /{key}")));
+            }
+            search_dictionary(&stream.dict, false)
+        }
+        _ => Ok(()),
+    }
+}
+
+fn search_dictionary(dict: &Dictionary, map: bool) -> Result<(), Failure> {
+    let name = |key: &[u8]| dict.get(key).and_then(Object::as_name).unwrap_or_default();
+    let listed = |list: &[&'static str], name: &[u8]| list.iter().find(|known| known.as_bytes() == name).copied();
+    let element = dict.has_type(b"StructElem");
+    if let Some(action) = listed(FORBIDDEN_ACTIONS, name(b"S")).filter(|_| !element && !map) {
+        return Err(unproved(format!("an action /{action} is left")));
+    }
+    for key in [b"Type".as_slice(), b"Subtype"] {
+        if let Some(found) = listed(FORBIDDEN_TYPES, name(key)).filter(|_| !map) {
+            return Err(unproved(format!("a part of type /{found} is left")));
+        }
+    }
+    if let Ok(Object::String(uri, _)) = dict.get(b"URI")
+        && !action::is_web_link(uri)
+    {
+        return Err(unproved("a link that is no web address is left"));
+    }
+    for (key, value) in dict {
+        // Names of the author's choice may collide; their values may not be what the key would mean.
+        if let Some(found) = listed(FORBIDDEN_KEYS, key)
+            && !(map && matches!(value, Object::Reference(_) | Object::Name(_) | Object::Array(_)))
+        {
+            return Err(unproved(format!("a key /{found} is left")));
+        }
+        search(value, MAPS.iter().any(|known| known.as_bytes() == key))?;
+    }
+    Ok(())
+}

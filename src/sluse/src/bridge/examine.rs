@@ -1,0 +1,358 @@
+//! Every file of a submission looked at by every scanner, at every level of nesting, and rebuilt by a worker that holds nothing.
+//!
+//! ```text
+//!             ┌─▶ clamd: original ──────────────────────────────┐
+//! memory ─────┤                                                 ├─▶ verdict: the worst of them
+//!             └─▶ worker: identify, YARA, rebuild, verify, YARA ┤
+//!                   ├─ each archive member ─▶ clamd ────────────┤
+//!                   └─ rebuilt copy ─▶ clamd ───────────────────┘
+//! ```
+//!
+//! Invariant: a [`Cleared`] is made here alone, from bytes that the worker rebuilt and verified, after the original, every member and
+//! the rebuilt bytes themselves were found clean. A scanner that is down ends the examination without any verdict.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use sluse_envelope::{Attachment, SubmissionId};
+use sluse_sanitize::{Format, Report, Step, Verdict};
+
+use crate::bridge::Bridge;
+use crate::bridge::fetch::{FetchError, fetch};
+use crate::contract::Contract;
+use crate::sandbox::{Event, Fault, FieldsTask, SealedMemory, StartError, Task, TaskFile};
+use crate::scan::{Scan, ScanError, Verdict as ScanVerdict};
+use crate::schema::FieldError;
+
+/// Rebuilt bytes that may be relayed.
+pub(super) struct Cleared {
+    bytes: Vec<u8>,
+    format: Format,
+}
+
+impl Cleared {
+    /// The rebuilt bytes.
+    pub(super) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
+    /// What they are.
+    pub(super) fn format(&self) -> Format {
+        self.format
+    }
+}
+
+/// One attachment, examined.
+///
+/// Invariant: `cleared` is `Some` exactly when the report's verdict is deliverable.
+pub(super) struct ExaminedAttachment {
+    report: Report,
+    cleared: Option<Cleared>,
+}
+
+impl ExaminedAttachment {
+    /// The evidence.
+    pub(super) fn report(&self) -> &Report {
+        &self.report
+    }
+
+    /// The evidence, and what may be relayed.
+    pub(super) fn into_parts(self) -> (Report, Option<Cleared>) {
+        (self.report, self.cleared)
+    }
+}
+
+/// Fields that fit the contract's schema, written anew by the worker.
+pub(super) struct ValidFields(Vec<u8>);
+
+impl ValidFields {
+    /// JSON text.
+    pub(super) fn json(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// A whole submission, examined.
+pub(super) struct Examined {
+    /// The form's data, or what is wrong with it.
+    pub(super) fields: Result<ValidFields, Vec<FieldError>>,
+    /// Every attachment, in order.
+    pub(super) attachments: Vec<ExaminedAttachment>,
+}
+
+/// Why there is no verdict: the submission waits.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum NoVerdict {
+    /// The virus scanner is down.
+    #[error("virus scanner: {0}")]
+    Scanner(ScanError),
+    /// The DMZ's blob store failed.
+    #[error("blob store: {0}")]
+    Fetch(FetchError),
+    /// No worker could be started.
+    #[error("worker: {0}")]
+    Worker(StartError),
+    /// The worker failed while it checked the fields, before any file.
+    #[error("worker, checking the fields: {0}")]
+    Fields(Fault),
+}
+
+/// An attachment on its way through the examination.
+struct Pending<'a> {
+    attachment: &'a Attachment,
+    content: Option<Arc<SealedMemory>>,
+    report: Report,
+    rebuilt: Option<(Vec<u8>, Format)>,
+}
+
+impl Pending<'_> {
+    /// Worsens the verdict; what was rebuilt is gone then.
+    fn condemn(&mut self, verdict: Verdict, reason: String) {
+        if verdict > self.report.verdict || self.rebuilt.is_some() {
+            self.report.verdict = self.report.verdict.max(verdict);
+            self.report.reason = reason;
+        }
+        self.rebuilt = None;
+        self.report.rebuilt_as = None;
+        self.report.rebuilt_size = None;
+        self.report.rebuilt_sha256 = None;
+    }
+
+    fn note(&mut self, started: Instant, scan: &Scan, subject: &str) {
+        self.report.steps.push(Step {
+            name: "clamd".to_owned(),
+            detail: Some(format!("{}: {subject}", scan.engine)),
+            result: scan.verdict.to_string(),
+            microseconds: u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX),
+        });
+        match &scan.verdict {
+            ScanVerdict::Clean => {}
+            ScanVerdict::Infected { name } => {
+                self.condemn(Verdict::Infected, format!("clamd found {name} in {subject}"));
+            }
+            ScanVerdict::Unscannable { reason } => {
+                self.condemn(Verdict::Unscannable, format!("clamd could not scan {subject}: {reason}"));
+            }
+        }
+    }
+}
+
+impl Bridge {
+    /// Examines fields and attachments of one submission.
+    pub(super) async fn examine(
+        &self,
+        id: SubmissionId,
+        contract: &Contract,
+        fields: &[u8],
+        attachments: &[Attachment],
+    ) -> Result<Examined, NoVerdict> {
+        let mut pending = Vec::with_capacity(attachments.len());
+        for (index, attachment) in attachments.iter().enumerate() {
+            let index = u32::try_from(index).unwrap_or(u32::MAX);
+            pending.push(self.admit(id, index, contract, attachment).await?);
+        }
+        for file in &mut pending {
+            self.scan_original(file).await?;
+        }
+        let fields = self.work_through(contract, fields, &mut pending).await?;
+        let mut examined = Vec::with_capacity(pending.len());
+        for mut file in pending {
+            self.scan_rebuilt(&mut file).await?;
+            examined.push(finish(contract, file));
+        }
+        Ok(Examined { fields, attachments: examined })
+    }
+
+    /// Fetches an attachment, unless a limit already says what becomes of it.
+    async fn admit<'a>(
+        &self,
+        id: SubmissionId,
+        index: u32,
+        contract: &Contract,
+        attachment: &'a Attachment,
+    ) -> Result<Pending<'a>, NoVerdict> {
+        let mut file = Pending { attachment, content: None, report: unexamined(attachment, ""), rebuilt: None };
+        let limits = &self.settings.policy.limits;
+        let over = if index >= contract.attachments.max_count {
+            Some(("attachments.max_count", u64::from(contract.attachments.max_count)))
+        } else if attachment.size > contract.attachments.max_bytes {
+            Some(("attachments.max_bytes", contract.attachments.max_bytes))
+        } else if attachment.size > limits.max_bytes {
+            Some(("limits.max_bytes", limits.max_bytes))
+        } else if attachment.size > self.settings.clamd_max_stream_bytes {
+            Some(("clamd_max_stream_bytes", self.settings.clamd_max_stream_bytes))
+        } else {
+            None
+        };
+        if let Some((key, limit)) = over {
+            file.report.reason = format!("the attachment is over the limit {limit} ({key}) and was not examined");
+            return Ok(file);
+        }
+        match fetch(&self.dmz_blobs, id, index, attachment).await {
+            Ok(content) => file.content = Some(Arc::new(content)),
+            Err(cause @ FetchError::Tampered(_)) => file.report.reason = cause.to_string(),
+            Err(cause) => return Err(NoVerdict::Fetch(cause)),
+        }
+        Ok(file)
+    }
+
+    async fn scan_original(&self, file: &mut Pending<'_>) -> Result<(), NoVerdict> {
+        let (Some(clamd), Some(content)) = (&self.clamd, file.content.clone()) else { return Ok(()) };
+        let started = Instant::now();
+        let scan = clamd.scan(content.as_ref()).await;
+        self.judge(file, started, scan, "the file as it came")
+    }
+
+    async fn scan_bytes(&self, file: &mut Pending<'_>, bytes: &[u8], subject: &str) -> Result<(), NoVerdict> {
+        let Some(clamd) = &self.clamd else { return Ok(()) };
+        let started = Instant::now();
+        let scan = clamd.scan(bytes).await;
+        self.judge(file, started, scan, subject)
+    }
+
+    async fn scan_rebuilt(&self, file: &mut Pending<'_>) -> Result<(), NoVerdict> {
+        let Some((bytes, format)) = file.rebuilt.take() else { return Ok(()) };
+        let verdict = file.report.verdict;
+        self.scan_bytes(file, &bytes, "the rebuilt file").await?;
+        if file.report.verdict == verdict {
+            file.rebuilt = Some((bytes, format));
+        }
+        Ok(())
+    }
+
+    fn judge(
+        &self,
+        file: &mut Pending<'_>,
+        started: Instant,
+        scan: Result<Scan, ScanError>,
+        subject: &str,
+    ) -> Result<(), NoVerdict> {
+        match scan {
+            Ok(scan) => {
+                file.note(started, &scan, subject);
+                Ok(())
+            }
+            Err(cause) if cause.is_down() => {
+                self.scanner_is_down();
+                Err(NoVerdict::Scanner(cause))
+            }
+            Err(cause) => {
+                file.condemn(Verdict::Unscannable, format!("clamd could not scan {subject}: {cause}"));
+                Ok(())
+            }
+        }
+    }
+
+    /// Gives fields and files to a worker; a worker that fails condemns the file it had in hand, and the rest get a fresh one.
+    async fn work_through(
+        &self,
+        contract: &Contract,
+        fields: &[u8],
+        pending: &mut [Pending<'_>],
+    ) -> Result<Result<ValidFields, Vec<FieldError>>, NoVerdict> {
+        let mut checked = None;
+        let mut waiting: Vec<usize> = (0..pending.len())
+            .filter(|n| pending.get(*n).is_some_and(|file| file.content.is_some() && file.report.verdict != Verdict::Infected))
+            .collect();
+        loop {
+            let task = Task {
+                fields: checked
+                    .is_none()
+                    .then(|| FieldsTask { json: fields.to_vec(), schema: contract.schema.clone() }),
+                files: waiting.iter().filter_map(|n| pending.get(*n)).filter_map(task_file).collect(),
+                limits: self.settings.policy.limits.clone(),
+            };
+            let mut worker = self.sandbox.start(task).await.map_err(NoVerdict::Worker)?;
+            let mut finished = 0;
+            let fault = loop {
+                match worker.next().await {
+                    Ok(Some(Event::Fields(result))) => checked = Some(result.map(ValidFields)),
+                    Ok(Some(Event::Member { file, bytes, .. })) => {
+                        if let Some(file) = waiting.get(file).and_then(|n| pending.get_mut(*n)) {
+                            self.scan_bytes(file, &bytes, "a file in it").await?;
+                        }
+                    }
+                    Ok(Some(Event::Finished { file, report, rebuilt })) => {
+                        finished = file + 1;
+                        if let Some(file) = waiting.get(file).and_then(|n| pending.get_mut(*n)) {
+                            merge(file, report, rebuilt);
+                        }
+                    }
+                    Ok(None) => break None,
+                    Err(fault) => break Some(fault),
+                }
+            };
+            waiting.drain(..finished.min(waiting.len()));
+            match (fault, checked) {
+                (None, Some(checked)) => return Ok(checked),
+                (Some(fault), None) => return Err(NoVerdict::Fields(fault)),
+                (None, None) => return Err(NoVerdict::Fields(Fault::BadFrame("it ended without an answer"))),
+                (Some(fault), Some(known)) => {
+                    checked = Some(known);
+                    if !waiting.is_empty()
+                        && let Some(file) = pending.get_mut(waiting.remove(0))
+                    {
+                        tracing::warn!(%fault, "a worker failed on a file; the file is unscannable");
+                        file.condemn(Verdict::Unscannable, format!("the examination did not end well: {fault}"));
+                    }
+                }
+            }
+        }
+    }
+}
+
+fn task_file(file: &Pending<'_>) -> Option<TaskFile> {
+    Some(TaskFile {
+        content: Arc::clone(file.content.as_ref()?),
+        name: file.attachment.name.clone(),
+        media_type: file.attachment.media_type.clone(),
+        sha256: file.attachment.sha256.to_string(),
+    })
+}
+
+/// Takes over what the worker says of a file, unless clamd has said worse.
+fn merge(file: &mut Pending<'_>, report: Report, rebuilt: Option<(Vec<u8>, Format)>) {
+    let before = std::mem::replace(&mut file.report, report);
+    let mut steps = before.steps;
+    steps.append(&mut file.report.steps);
+    file.report.steps = steps;
+    file.rebuilt = rebuilt;
+    // `unexamined` starts as unscannable without a scan's word for it; only a reason makes it a finding.
+    if !before.reason.is_empty() {
+        let verdict = before.verdict;
+        file.condemn(verdict, before.reason);
+    }
+}
+
+/// Holds the verdict against the contract and gives out the proof.
+fn finish(contract: &Contract, mut file: Pending<'_>) -> ExaminedAttachment {
+    if file.rebuilt.is_some()
+        && let Some(refused) = not_accepted(contract, &file.report)
+    {
+        file.condemn(Verdict::Refused, format!("this form does not accept files of type {refused}"));
+    }
+    let cleared = match file.rebuilt {
+        Some((bytes, format)) if file.report.verdict.deliverable() => Some(Cleared { bytes, format }),
+        _ => None,
+    };
+    ExaminedAttachment { report: file.report, cleared }
+}
+
+/// The first format, of the file or of an archive's members, that the contract does not list.
+fn not_accepted(contract: &Contract, report: &Report) -> Option<String> {
+    match report.rebuilt_as {
+        Some(format) if contract.accepts(format) => {}
+        Some(format) => return Some(format.name().to_owned()),
+        None => return Some(report.found.clone()),
+    }
+    if report.rebuilt_as != Some(Format::Zip) {
+        return None;
+    }
+    report.children.iter().filter(|child| child.verdict.deliverable()).find_map(|child| not_accepted(contract, child))
+}
+
+/// The report of an attachment that nothing has looked at.
+pub(super) fn unexamined(attachment: &Attachment, reason: &str) -> Report {
+    let Attachment { name, media_type, size, sha256, .. } = attachment;
+    Report { reason: reason.to_owned(), ..Report::unexamined(name, media_type, *size, &sha256.to_string()) }
+}

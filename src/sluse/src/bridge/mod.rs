@@ -1,0 +1,182 @@
+//! The role between the zones: opens a submission, examines every file, rebuilds it and passes on what is proved good.
+//!
+//! ```text
+//! queue::lease ─▶ receive ─▶ examine ────────────────▶ decide ─▶ relay ─────▶ report outcome ─▶ queue::ack
+//!                (verify,    (fetch, clamd, worker,    (contract) (seal to      (code to DMZ)
+//!                 open)       members, rebuilt copy)               the outlet)
+//!                                                          └─▶ quarantine (sealed to the quarantine key)
+//! ```
+//!
+//! Each arrow is one call that takes the value the step before made; what is not [`examine`]d cannot be spelled as an argument of `relay`.
+//! Nothing is acknowledged before everything after it is durable, so a bridge that dies leaves the submission to the next one.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Semaphore, watch};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::audit::{AuditLog, Role};
+use crate::blobs::Blobs;
+use crate::config::bridge::Settings;
+use crate::queue::{Leased, Queue, QueueError};
+use crate::id::CodeWord;
+use crate::sandbox::{Sandbox, SandboxConfig, SandboxLimits};
+use crate::scan::{Clamd, ClamdConfig};
+use crate::stores;
+use crate::stores::{OUTCOMES, REPORTS, SUBMISSIONS, delivery_queue};
+
+mod decide;
+mod examine;
+mod fetch;
+mod process;
+mod quarantine;
+mod receive;
+mod relay;
+mod self_test;
+
+
+
+/// How often a lease is extended while its submission is worked on; well under the queue's lease time.
+const EXTEND_EVERY: Duration = Duration::from_secs(4);
+/// Longest wait of one lease call.
+const LEASE_WAIT: Duration = Duration::from_secs(5);
+/// Longest pause before a submission is tried again.
+const MAX_RETRY: Duration = Duration::from_secs(60);
+
+/// A running bridge.
+pub struct Bridge {
+    settings: Settings,
+    submissions: Arc<dyn Queue>,
+    outcomes: Arc<dyn Queue>,
+    reports: Arc<dyn Queue>,
+    deliveries: HashMap<CodeWord, Arc<dyn Queue>>,
+    dmz_blobs: Arc<dyn Blobs>,
+    secure_blobs: Arc<dyn Blobs>,
+    audit: AuditLog,
+    clamd: Option<Clamd>,
+    sandbox: Sandbox,
+    /// KiB of plaintext that may still be held.
+    memory: Semaphore,
+    /// Whether the scanner passed its last self-test.
+    scanner_fit: watch::Sender<bool>,
+}
+
+impl Bridge {
+    /// Opens everything that the settings name. The scanner may be down still: submissions wait for it.
+    ///
+    /// # Errors
+    /// When a store cannot be opened.
+    pub fn open(settings: Settings) -> Result<Arc<Self>, stores::StartError> {
+        let (dmz, secure) = (stores::queues(&settings.dmz_queue)?, stores::queues(&settings.secure_queue)?);
+        let mut deliveries = HashMap::new();
+        for contract in settings.contracts.iter() {
+            let queue = stores::queue(&secure, &delivery_queue(&contract.destination));
+            deliveries.insert(contract.destination.clone(), queue);
+        }
+        let clamd = settings.clamd.as_ref().map(|address| {
+            Clamd::new(ClamdConfig {
+                address: address.clone(),
+                max_stream_bytes: settings.clamd_max_stream_bytes,
+                timeout: settings.clamd_timeout,
+                max_concurrent: settings.workers,
+            })
+        });
+        let limits = SandboxLimits::from(&settings.policy.worker);
+        let sandbox = SandboxConfig::new(limits, Arc::from(settings.yara_rules.as_str()));
+        let budget = usize::try_from(settings.memory_budget_bytes >> 10).unwrap_or(Semaphore::MAX_PERMITS);
+        Ok(Arc::new(Self {
+            submissions: stores::queue(&dmz, &CodeWord::constant(SUBMISSIONS)),
+            outcomes: stores::queue(&dmz, &CodeWord::constant(OUTCOMES)),
+            reports: stores::queue(&secure, &CodeWord::constant(REPORTS)),
+            deliveries,
+            dmz_blobs: stores::blobs(&settings.dmz_blobs, 0)?,
+            secure_blobs: stores::blobs(&settings.secure_blobs, 0)?,
+            audit: stores::audit(&settings.audit, Role::Bridge, &settings.signing_key)?,
+            scanner_fit: watch::Sender::new(clamd.is_none()),
+            clamd,
+            sandbox: Sandbox::new(sandbox)?,
+            memory: Semaphore::new(budget.min(Semaphore::MAX_PERMITS)),
+            settings,
+        }))
+    }
+
+    /// Examines and relays until `shutdown`, then finishes what is under way.
+    pub async fn run(self: Arc<Self>, shutdown: CancellationToken) {
+        let tasks = TaskTracker::new();
+        for _ in 0..self.settings.workers {
+            tasks.spawn(Arc::clone(&self).work(shutdown.clone()));
+        }
+        tasks.spawn(Arc::clone(&self).test_scanner(shutdown));
+        tasks.close();
+        tracing::info!(workers = self.settings.workers, "bridge is ready");
+        tasks.wait().await;
+        stores::close_audit(&self.audit).await;
+    }
+
+    async fn work(self: Arc<Self>, shutdown: CancellationToken) {
+        let mut fit = self.scanner_fit.subscribe();
+        loop {
+            let leased = tokio::select! {
+                () = shutdown.cancelled() => return,
+                leased = async {
+                    let _ = fit.wait_for(|fit| *fit).await;
+                    self.submissions.lease(1, LEASE_WAIT).await
+                } => leased,
+            };
+            match leased {
+                Ok(batch) => {
+                    for leased in batch {
+                        self.handle(leased).await;
+                    }
+                }
+                Err(cause) => {
+                    tracing::error!(%cause, "the DMZ's queue cannot be read; trying again");
+                    tokio::time::sleep(Duration::from_secs(2)).await;
+                }
+            }
+        }
+    }
+
+    /// Works on one submission while keeping its lease, then settles it.
+    async fn handle(&self, leased: Leased) {
+        let Leased { message, attempt, receipt, .. } = leased;
+        let id = message.id;
+        let ended = {
+            let mut work = std::pin::pin!(self.process(&message, attempt));
+            loop {
+                tokio::select! {
+                    ended = &mut work => break ended,
+                    () = tokio::time::sleep(EXTEND_EVERY) => {
+                        if let Err(cause @ QueueError::Stale) = self.submissions.extend(&receipt).await {
+                            tracing::warn!(%id, %cause, "another bridge has this submission now; left to it");
+                            return;
+                        }
+                    }
+                }
+            }
+        };
+        let settled = match &ended {
+            process::Ended::Done { .. } => self.submissions.ack(receipt).await,
+            process::Ended::SetAside { code } => self.submissions.dead_letter(receipt, &CodeWord::constant(code)).await,
+            process::Ended::Wait { cause } => {
+                let delay = Duration::from_secs(1 << attempt.min(6)).min(MAX_RETRY);
+                tracing::warn!(%id, attempt, cause, delay_seconds = delay.as_secs(), "submission waits and is tried again");
+                self.submissions.nack(receipt, delay).await
+            }
+        };
+        match (settled, ended) {
+            (Ok(()), process::Ended::Done { blobs }) => {
+                for blob in blobs {
+                    if let Err(cause) = self.dmz_blobs.delete(&blob).await {
+                        tracing::warn!(%id, %cause, "a blob of a settled submission stays until orphans are collected");
+                    }
+                }
+            }
+            (Ok(()), _) => {}
+            (Err(cause), _) => tracing::warn!(%id, %cause, "submission will be examined again"),
+        }
+    }
+}

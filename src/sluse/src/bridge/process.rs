@@ -1,0 +1,195 @@
+//! One submission from its lease to what is to be done with the lease.
+
+use sluse_envelope::jws::{self, Purpose};
+use sluse_envelope::{BlobRef, Direction, PublicKey, Sealing, SubmissionId, UnixMillis};
+
+use crate::audit::{Event, Record};
+use crate::bridge::Bridge;
+use crate::bridge::decide::{Decision, decide, hold_unexamined};
+use crate::bridge::examine::unexamined;
+use crate::bridge::receive::{Received, Unusable, receive};
+use crate::model::outcome::{AttachmentCode, Outcome, State};
+use crate::id::CodeWord;
+use crate::queue::Message;
+
+/// An examination that lasts longer is announced to the portal.
+const ANNOUNCE_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
+
+/// How the work on a leased submission ended.
+pub(super) enum Ended {
+    /// Everything is durable: acknowledge, then remove the DMZ's blobs.
+    Done {
+        /// The submission's blobs.
+        blobs: Vec<BlobRef>,
+    },
+    /// No submission of ours, or undeliverable: keep the sealed bytes as a dead letter.
+    SetAside {
+        /// Why, in one word.
+        code: &'static str,
+    },
+    /// Something is down: try again later.
+    Wait {
+        /// What, for the log.
+        cause: String,
+    },
+}
+
+/// Something that is not the submission's fault is in the way.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum Waits {
+    /// The DMZ's queue or blobs.
+    #[error("DMZ side: {0}")]
+    Dmz(String),
+    /// The secure zone's queue or blobs.
+    #[error("secure side: {0}")]
+    Secure(String),
+    /// Scanner or worker.
+    #[error("examination: {0}")]
+    Examination(String),
+    /// This bridge itself.
+    #[error("here: {0}")]
+    Ours(String),
+}
+
+impl Waits {
+    pub(super) fn dmz(cause: impl std::fmt::Display) -> Self {
+        Self::Dmz(cause.to_string())
+    }
+
+    pub(super) fn secure(cause: impl std::fmt::Display) -> Self {
+        Self::Secure(cause.to_string())
+    }
+
+    pub(super) fn ours(cause: impl std::fmt::Display) -> Self {
+        Self::Ours(cause.to_string())
+    }
+}
+
+impl Bridge {
+    /// Works on one leased message. Whatever happens in here can happen again: nothing is settled before the end.
+    pub(super) async fn process(&self, message: &Message, attempt: u32) -> Ended {
+        match self.try_process(message, attempt).await {
+            Ok(ended) => ended,
+            Err(waits) => Ended::Wait { cause: waits.to_string() },
+        }
+    }
+
+    async fn try_process(&self, message: &Message, attempt: u32) -> Result<Ended, Waits> {
+        let received = match receive(&self.settings, &message.body) {
+            Ok(received) => received,
+            Err(unusable) => return self.set_aside(message.id, unusable).await,
+        };
+        let id = received.header.submission;
+        if attempt > self.settings.max_attempts {
+            let cause = format!("{attempt} examinations were begun and none was ended");
+            let unusable = Unusable { code: "too_many_attempts", outcome: Some(State::Rejected), cause };
+            return self.set_aside(id, unusable).await;
+        }
+
+        let _memory = self.reserve_memory(&received).await?;
+        let decision = {
+            let mut deciding = std::pin::pin!(self.examine_and_decide(&received));
+            tokio::select! {
+                decision = &mut deciding => decision?,
+                () = tokio::time::sleep(ANNOUNCE_AFTER) => {
+                    self.announce(id, State::Examining, Vec::new()).await?;
+                    deciding.await?
+                }
+            }
+        };
+        self.carry_out(&received, decision).await?;
+        let blobs = received.manifest.attachments.into_iter().map(|attachment| attachment.blob).collect();
+        Ok(Ended::Done { blobs })
+    }
+
+    async fn examine_and_decide(&self, received: &Received) -> Result<Decision, Waits> {
+        let manifest = &received.manifest;
+        let Some(contract) = self.settings.contracts.find(&manifest.form, manifest.version) else {
+            let reports = manifest.attachments.iter().map(|a| unexamined(a, "held with the submission")).collect();
+            let problem = "this bridge has no contract for the form and version".to_owned();
+            return Ok(hold_unexamined(State::Quarantined, problem, reports));
+        };
+        let fields = manifest.fields.get().as_bytes();
+        let examined = self
+            .examine(received.header.submission, contract, fields, &manifest.attachments)
+            .await
+            .map_err(|cause| Waits::Examination(cause.to_string()))?;
+        Ok(decide(contract, examined))
+    }
+
+    /// Takes memory for originals and rebuilt copies from the budget; waits while others hold it.
+    async fn reserve_memory(&self, received: &Received) -> Result<tokio::sync::SemaphorePermit<'_>, Waits> {
+        let budget = self.settings.memory_budget_bytes;
+        let sizes = received.manifest.attachments.iter().map(|a| a.size);
+        let wanted = sizes.fold(0_u64, u64::saturating_add).saturating_mul(2).min(budget);
+        let permits = u32::try_from(wanted >> 10).unwrap_or(u32::MAX);
+        self.memory.acquire_many(permits).await.map_err(Waits::ours)
+    }
+
+    /// Makes a decision true: audit first, then report, delivery, and the code for the portal.
+    async fn carry_out(&self, received: &Received, decision: Decision) -> Result<(), Waits> {
+        let id = received.header.submission;
+        let verdicts: Vec<CodeWord> =
+            decision.reports.iter().map(|report| CodeWord::constant(report.verdict.as_str())).collect();
+        let event = match decision.state {
+            State::RelayedInPart => Event::RelayedInPart,
+            State::Quarantined => Event::Quarantined,
+            State::Rejected => Event::Rejected,
+            _ => Event::Relayed,
+        };
+        let record = Record::of(event).about(id).with("verdicts", verdicts);
+        let position = self.audit.append(record).await.map_err(Waits::ours)?;
+        if decision.state != State::Relayed {
+            self.quarantine(received, &decision).await?;
+        }
+        let contract = self.settings.contracts.find(&received.manifest.form, received.manifest.version);
+        if let (Some(clearance), Some(contract)) = (&decision.clearance, contract) {
+            self.relay(received, contract, clearance, &decision.reports, position).await?;
+        }
+        tracing::info!(%id, state = decision.state.as_str(), attachments = decision.codes.len(), "submission decided");
+        self.announce(id, decision.state, decision.codes).await
+    }
+
+    /// Sends a code to the DMZ, unless that is turned off.
+    async fn announce(
+        &self,
+        id: SubmissionId,
+        state: State,
+        attachments: Vec<AttachmentCode>,
+    ) -> Result<(), Waits> {
+        if !self.settings.outcomes {
+            return Ok(());
+        }
+        let outcome = serde_json::to_vec(&Outcome { id, state, attachments }).map_err(Waits::ours)?;
+        let body = jws::sign(&self.settings.signing_key, Purpose::Outcome, &outcome).into_bytes();
+        // A message of its own: several outcomes of one submission may be queued at once.
+        let id = SubmissionId::new(UnixMillis::now()).map_err(Waits::ours)?;
+        self.outcomes.put(Message { id, body }).await.map_err(Waits::dmz)?;
+        Ok(())
+    }
+
+    async fn set_aside(&self, id: SubmissionId, unusable: Unusable) -> Result<Ended, Waits> {
+        let Unusable { code, outcome, cause } = unusable;
+        tracing::error!(%id, code, cause, "a message was set aside; `sluse queue ls` lists it");
+        let record = Record::of(Event::DeadLettered).about(id).with("reason", CodeWord::constant(code));
+        self.audit.append(record).await.map_err(Waits::ours)?;
+        if let Some(state) = outcome {
+            self.announce(id, state, Vec::new()).await?;
+        }
+        Ok(Ended::SetAside { code })
+    }
+
+    /// Seals content to a key of the secure zone.
+    pub(super) fn seal(
+        &self,
+        submission: SubmissionId,
+        direction: Direction,
+        recipient: &PublicKey,
+        content: &[u8],
+    ) -> Result<Vec<u8>, Waits> {
+        let created = UnixMillis::now();
+        Sealing { direction, submission, created, recipient, sealer: &self.settings.signing_key }
+            .seal(content)
+            .map_err(Waits::ours)
+    }
+}

@@ -1,0 +1,83 @@
+//! What security staff get: a report, and the originals that were withheld, sealed to the quarantine key.
+//!
+//! Invariant: infected bytes are not kept; of them there are digests and a report.
+
+use sluse_envelope::{Attachment, BlobPlace, BlobRef, BlobSealer, Direction};
+use sluse_sanitize::report::plain;
+
+use crate::bridge::Bridge;
+use crate::bridge::decide::Decision;
+use crate::bridge::fetch::{FetchError, Opening};
+use crate::bridge::process::Waits;
+use crate::bridge::receive::Received;
+use crate::clock;
+use crate::model::outcome::{AttachmentCode, State};
+use crate::model::quarantine::{Kept, QuarantineReport, QuarantinedAttachment};
+use crate::queue::Message;
+
+impl Bridge {
+    /// Puts a report for whatever is not relayed into the secure zone's queue of reports.
+    pub(super) async fn quarantine(&self, received: &Received, decision: &Decision) -> Result<(), Waits> {
+        let mut attachments = Vec::with_capacity(decision.reports.len());
+        let parts = received.manifest.attachments.iter().zip(&decision.codes).zip(&decision.reports);
+        for (index, ((attachment, code), report)) in (0_u32..).zip(parts) {
+            let kept = match code {
+                AttachmentCode::Relayed | AttachmentCode::Infected => None,
+                AttachmentCode::Held | AttachmentCode::Unscannable | AttachmentCode::Refused => {
+                    self.keep_original(received, index, attachment).await?
+                }
+            };
+            attachments.push(QuarantinedAttachment { code: *code, report: report.clone(), kept });
+        }
+        let id = received.header.submission;
+        let report = QuarantineReport {
+            id,
+            state: decision.state,
+            form: plain(&received.manifest.form),
+            version: received.manifest.version,
+            sealed_at: clock::rfc3339(clock::from_millis(received.header.created.0)),
+            examined_at: clock::rfc3339(clock::now()),
+            problem: decision.problem.clone(),
+            fields: (decision.state != State::RelayedInPart).then(|| received.manifest.fields.clone()),
+            attachments,
+        };
+        let content = zeroize::Zeroizing::new(serde_json::to_vec(&report).map_err(Waits::ours)?);
+        let body = self.seal(id, Direction::Quarantine, &self.settings.quarantine_key, &content)?;
+        self.reports.put(Message { id, body }).await.map_err(Waits::secure)?;
+        Ok(())
+    }
+
+    /// Seals an original anew while it streams from one store to the other. `None`: its sealed bytes do not open, so there is nothing to keep.
+    async fn keep_original(
+        &self,
+        received: &Received,
+        index: u32,
+        attachment: &Attachment,
+    ) -> Result<Option<Kept>, Waits> {
+        let submission = received.header.submission;
+        let mut opening = match Opening::start(&self.dmz_blobs, submission, index, attachment).await {
+            Ok(opening) => opening,
+            Err(FetchError::Tampered(_)) => return Ok(None),
+            Err(cause) => return Err(Waits::dmz(cause)),
+        };
+        let place = BlobPlace { submission, index, direction: Direction::Quarantine };
+        let mut sealer = BlobSealer::new(&place).map_err(Waits::ours)?;
+        let mut writer = self.secure_blobs.create().await.map_err(Waits::secure)?;
+        let mut sealed = Vec::new();
+        loop {
+            match opening.next().await {
+                Ok(Some(bytes)) => sealer.update(bytes, &mut sealed).map_err(Waits::ours)?,
+                Ok(None) => break,
+                Err(FetchError::Tampered(_)) => return Ok(None),
+                Err(cause) => return Err(Waits::dmz(cause)),
+            }
+            writer.write(&sealed).await.map_err(Waits::secure)?;
+            sealed.clear();
+        }
+        let done = sealer.finish(&mut sealed).map_err(Waits::ours)?;
+        writer.write(&sealed).await.map_err(Waits::secure)?;
+        let blob = BlobRef::generate().map_err(Waits::ours)?;
+        writer.finish(&blob).await.map_err(Waits::secure)?;
+        Ok(Some(Kept { blob, key: done.key, size: done.size, sha256: done.sha256.to_string() }))
+    }
+}

@@ -1,0 +1,63 @@
+//! `sluse check`: would this role start, and could it do its work?
+
+use std::path::Path;
+
+use crate::cli::{CommandError, Done};
+use crate::config::AnySettings;
+use crate::sandbox::{Sandbox, SandboxConfig, SandboxLimits, Task};
+use crate::scan::{Clamd, ClamdConfig};
+use crate::stores;
+
+pub(crate) async fn run(path: &Path) -> Result<Done, CommandError> {
+    let settings = AnySettings::load(path)?;
+    println!("ok  configuration, keys and rules of {}", path.display());
+    for (database, queue) in settings.queues() {
+        let depth = stores::queue(&stores::queues(&database)?, &queue).depth().await?;
+        println!("ok  queue {queue}: {} waiting, {} set aside", depth.ready + depth.delayed + depth.leased, depth.dead);
+    }
+    match &settings {
+        AnySettings::Intake(settings) => {
+            stores::blobs(&settings.blobs, settings.min_free_bytes)?;
+            stores::intake_ledger(&settings.ledger)?;
+            if let Some((certificate, key)) = &settings.tls {
+                crate::http::tls_acceptor(certificate, key)?;
+            }
+        }
+        AnySettings::Bridge(settings) => check_bridge(settings).await?,
+        AnySettings::Outlet(settings) => {
+            stores::blobs(&settings.blobs, 0)?;
+            stores::outlet_ledger(&settings.ledger)?;
+            for destination in &settings.destinations {
+                stores::folder(&destination.folder)?;
+                println!("ok  destination {}", destination.name);
+            }
+        }
+        AnySettings::Console(settings) => {
+            stores::report_ledger(&settings.ledger)?;
+        }
+    }
+    println!("fit");
+    Ok(Done::Fully)
+}
+
+async fn check_bridge(settings: &crate::config::bridge::Settings) -> Result<(), CommandError> {
+    stores::blobs(&settings.dmz_blobs, 0)?;
+    stores::blobs(&settings.secure_blobs, 0)?;
+    let limits = SandboxLimits::from(&settings.policy.worker);
+    let sandbox = Sandbox::new(SandboxConfig::new(limits, settings.yara_rules.as_str().into()))?;
+    while sandbox.start(Task::default()).await?.next().await?.is_some() {}
+    println!("ok  sandboxed workers start, and the YARA rules compile");
+    if let Some(address) = &settings.clamd {
+        let clamd = Clamd::new(ClamdConfig {
+            address: address.clone(),
+            max_stream_bytes: settings.clamd_max_stream_bytes,
+            timeout: settings.clamd_timeout,
+            max_concurrent: 1,
+        });
+        clamd.self_test().await.map_err(|cause| format!("clamd: {cause}"))?;
+        println!("ok  clamd finds EICAR: {}", clamd.engine().await?);
+        clamd.size_test().await.map_err(|cause| format!("clamd_max_stream_bytes: {cause}"))?;
+        println!("ok  clamd takes {} bytes", settings.clamd_max_stream_bytes);
+    }
+    Ok(())
+}

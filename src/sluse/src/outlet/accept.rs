@@ -1,0 +1,86 @@
+//! From sealed bytes to a delivery that may be made: the bridge's two signatures are what says that it was examined.
+//!
+//! The sealed message is signed, and inside it the manifest is signed by itself, because the manifest goes on to the case
+//! system with its signature. Both must be a listed bridge's; id and destination must be the same all the way.
+
+use sluse_envelope::jws::{self, Purpose};
+use sluse_envelope::{Direction, SealedMessage, Suite};
+
+use crate::config::outlet::{Destination, Settings};
+use crate::model::delivery::{Delivery, File, Manifest, SealedFile};
+use crate::outlet::Stopped;
+
+/// A delivery whose origin and shape are proved.
+///
+/// Invariant: made by [`accept`] alone; every file has its sealed bytes' place and key.
+pub(super) struct Accepted {
+    manifest: Manifest,
+    /// The exact bytes that the bridge signed.
+    manifest_json: String,
+    signature: String,
+    files: Vec<(File, SealedFile)>,
+}
+
+impl Accepted {
+    /// What is delivered.
+    pub(super) fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// `manifest.json`.
+    pub(super) fn manifest_json(&self) -> &str {
+        &self.manifest_json
+    }
+
+    /// `manifest.sig`.
+    pub(super) fn signature(&self) -> &str {
+        &self.signature
+    }
+
+    /// Delivered files and where their sealed bytes are.
+    pub(super) fn files(&self) -> &[(File, SealedFile)] {
+        &self.files
+    }
+}
+
+/// Verifies, opens and verifies again.
+pub(super) fn accept(settings: &Settings, destination: &Destination, sealed: &[u8]) -> Result<Accepted, Stopped> {
+    let unusable = |code, cause: String| Stopped::Unusable { code, cause };
+    let message = SealedMessage::parse(sealed).map_err(|cause| unusable("no_sealed_message", cause.to_string()))?;
+    let verified = message
+        .verify(&settings.bridge_keys)
+        .map_err(|cause| unusable("not_signed_by_a_listed_bridge", cause.to_string()))?;
+    let opened = verified
+        .open(&settings.private_keys, Direction::Secure, Suite::ALL)
+        .map_err(|cause| unusable("cannot_be_opened", cause.to_string()))?;
+
+    let shape = |cause: serde_json::Error| {
+        unusable("delivery_cannot_be_read", format!("at line {}, column {}", cause.line(), cause.column()))
+    };
+    let delivery: Delivery = serde_json::from_slice(opened.content()).map_err(shape)?;
+    jws::verify_detached(&settings.bridge_keys, Purpose::Manifest, &delivery.signature, delivery.manifest.as_bytes())
+        .map_err(|cause| unusable("manifest_not_signed_by_a_listed_bridge", cause.to_string()))?;
+    let manifest: Manifest = serde_json::from_str(&delivery.manifest).map_err(shape)?;
+    if manifest.id != opened.header().submission || manifest.destination != destination.name.as_str() {
+        let cause = "the manifest is another submission's or another destination's".to_owned();
+        return Err(unusable("manifest_does_not_fit", cause));
+    }
+
+    let listed: Vec<(u32, &File)> =
+        manifest.attachments.iter().filter_map(|a| a.file.as_ref().map(|file| (a.index, file))).collect();
+    let fits = listed.len() == delivery.blobs.len()
+        && listed.iter().zip(&delivery.blobs).all(|((index, file), blob)| *index == blob.index && is_safe(&file.name));
+    if !fits {
+        return Err(unusable("files_do_not_fit", "manifest and sealed files do not match".to_owned()));
+    }
+    let files = listed.into_iter().map(|(_, file)| file.clone()).zip(delivery.blobs).collect();
+    Ok(Accepted { files, manifest_json: delivery.manifest, signature: delivery.signature, manifest })
+}
+
+/// A name that stays in its folder and does not stand for the manifest.
+fn is_safe(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with('.')
+        && !name.contains(['/', '\\', '\0', ':'])
+        && !name.to_lowercase().starts_with("manifest.")
+}

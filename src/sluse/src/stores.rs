@@ -1,0 +1,158 @@
+//! The queues' names, and opening what a role's settings name: queues, blobs, audit log; and the chores that every role does on them.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use sluse_envelope::{Domain, Signature, SigningKey, VerifyingKey};
+
+use crate::audit::{AuditError, AuditLog, AuditOptions, Role};
+use crate::blobs::{BlobError, Blobs, DirectoryBlobs, DirectoryOptions};
+use crate::http::TlsError;
+use crate::id::CodeWord;
+use crate::ledger::LedgerError;
+use crate::ledger::intake::IntakeLedger;
+use crate::ledger::outlet::OutletLedger;
+use crate::ledger::reports::Reports;
+use crate::queue::{Queue, QueueOptions, SqliteQueues};
+use crate::sandbox;
+use crate::schema::SchemaError;
+use crate::sqlite::DatabaseError;
+
+/// Why a role cannot start. Always the operator's to mend.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// A queue cannot be opened.
+    #[error(transparent)]
+    Queue(#[from] DatabaseError),
+    /// A blob store cannot be opened.
+    #[error(transparent)]
+    Blobs(#[from] BlobError),
+    /// A ledger cannot be opened.
+    #[error(transparent)]
+    Ledger(#[from] LedgerError),
+    /// The audit log cannot be continued.
+    #[error(transparent)]
+    Audit(#[from] AuditError),
+    /// The TLS certificate cannot be used.
+    #[error(transparent)]
+    Tls(#[from] TlsError),
+    /// No worker can be started.
+    #[error(transparent)]
+    Sandbox(#[from] sandbox::StartError),
+    /// A contract's schema cannot be used.
+    #[error("form {form:?}: {cause}")]
+    Schema {
+        /// The form.
+        form: String,
+        /// What is wrong.
+        cause: SchemaError,
+    },
+    /// A folder cannot be made.
+    #[error("cannot make {path}: {cause}")]
+    Folder {
+        /// The folder.
+        path: String,
+        /// Why not.
+        cause: std::io::Error,
+    },
+}
+
+/// From intake to bridge: sealed submissions.
+pub(crate) const SUBMISSIONS: &str = "submissions";
+/// From bridge to intake: signed outcome codes.
+pub(crate) const OUTCOMES: &str = "outcomes";
+/// From bridge to console: sealed quarantine reports.
+pub(crate) const REPORTS: &str = "reports";
+
+/// From bridge to outlet: sealed deliveries for one destination.
+pub(crate) fn delivery_queue(destination: &CodeWord) -> CodeWord {
+    CodeWord::joined("deliver", destination)
+}
+
+/// Opens an embedded queue database.
+pub(crate) fn queues(database: &Path) -> Result<SqliteQueues, StartError> {
+    parent(database)?;
+    Ok(SqliteQueues::open(database, QueueOptions::default())?)
+}
+
+/// One queue of an open database.
+pub(crate) fn queue(database: &SqliteQueues, name: &CodeWord) -> Arc<dyn Queue> {
+    Arc::new(database.queue(name))
+}
+
+/// Opens a blob directory that leaves `min_free_bytes` of its disk free.
+pub(crate) fn blobs(directory: &Path, min_free_bytes: u64) -> Result<Arc<dyn Blobs>, StartError> {
+    folder(directory)?;
+    let options = DirectoryOptions { min_free_bytes, ..DirectoryOptions::default() };
+    Ok(Arc::new(DirectoryBlobs::open(directory, options)?))
+}
+
+/// Continues the audit log of a role, signed with the role's key.
+pub(crate) fn audit(directory: &Path, role: Role, key: &Arc<SigningKey>) -> Result<AuditLog, StartError> {
+    let (signer, public) = (Arc::clone(key), key.verifying_key().clone());
+    let sign = move |bytes: &[u8]| signer.sign(AUDIT_HEAD, bytes).to_bytes();
+    let check = move |bytes: &[u8], signature: &[u8; 64]| is_audit_signature(&public, bytes, signature);
+    Ok(AuditLog::open(directory, role, AuditOptions::default(), sign, &check)?)
+}
+
+/// What the head of an audit log is signed as.
+const AUDIT_HEAD: Domain = Domain::new("sluse audit head/1");
+
+/// Whether a role's key signed the head of an audit log.
+pub(crate) fn is_audit_signature(key: &VerifyingKey, bytes: &[u8], signature: &[u8; 64]) -> bool {
+    key.verify(AUDIT_HEAD, bytes, &Signature::from_bytes(*signature)).is_ok()
+}
+
+/// Signs the head of an audit log that ends in order.
+pub(crate) async fn close_audit(audit: &AuditLog) {
+    if let Err(cause) = audit.close().await {
+        tracing::error!(%cause, "the audit log could not be closed in order");
+    }
+}
+
+/// Opens intake's ledger.
+pub(crate) fn intake_ledger(file: &Path) -> Result<IntakeLedger, StartError> {
+    parent(file)?;
+    Ok(IntakeLedger::open(file)?)
+}
+
+/// Opens the outlet's ledger.
+pub(crate) fn outlet_ledger(file: &Path) -> Result<OutletLedger, StartError> {
+    parent(file)?;
+    Ok(OutletLedger::open(file)?)
+}
+
+/// Opens the console's ledger of reports.
+pub(crate) fn report_ledger(file: &Path) -> Result<Reports, StartError> {
+    parent(file)?;
+    Ok(Reports::open(file)?)
+}
+
+/// Makes the folder that a file lies in.
+pub(crate) fn parent(file: &Path) -> Result<(), StartError> {
+    file.parent().map_or(Ok(()), folder)
+}
+
+/// Makes a folder that only its owner can enter.
+pub(crate) fn folder(path: &Path) -> Result<(), StartError> {
+    use std::os::unix::fs::DirBuilderExt as _;
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(path);
+    made.map_err(|cause| StartError::Folder { path: path.display().to_string(), cause })
+}
+
+/// Removes blobs older than anything that could still name them.
+pub(crate) async fn collect_orphans(blobs: &dyn Blobs, older_than: Duration) {
+    /// Blobs removed in one run.
+    const BATCH: usize = 10_000;
+    match blobs.list(older_than, BATCH).await {
+        Ok(orphans) => {
+            for orphan in orphans {
+                if let Err(cause) = blobs.delete(&orphan.name).await {
+                    tracing::warn!(%cause, "an orphaned blob could not be removed");
+                }
+            }
+        }
+        Err(cause) => tracing::warn!(%cause, "orphaned blobs could not be listed"),
+    }
+}
