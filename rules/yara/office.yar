@@ -37,8 +37,8 @@ rule dde_that_runs_commands
         description = "A document field or cell that starts a command interpreter by DDE"
         reference = "MITRE ATT&CK T1559.002"
     strings:
-        $field = /\bDDE(AUTO)?\s{1,8}["']?[^\r\n]{0,80}(cmd(\.exe)?|powershell|mshta|rundll32|regsvr32)\b/ nocase
-        $cell = /[=+\-@](cmd|powershell|mshta|rundll32|regsvr32|msexcel)\|["' ]{0,3}[\/\-]/ nocase
+        $field = /\bDDE(AUTO)?\s{1,8}("[^"\r\n]{0,80}|[^\s"']{0,80})(cmd(\.exe)?|powershell|mshta|rundll32|regsvr32)\b/ nocase
+        $cell = /[=+\-@](cmd|powershell|mshta|rundll32|regsvr32|msexcel)\|["' ]{0,3}\/[^\r\n]{1,200}!/ nocase
     condition:
         // A CSV or RTF file, a compound file, or a part of an Office document that stands alone.
         any of them and filesize < 64MB
