@@ -13,7 +13,7 @@ use sluse_sanitize::report::sha256_hex;
 use sluse_sanitize::{Format, Report, Verdict};
 
 use super::child::{self, ChildError, Job, send, send_all};
-use super::protocol::{Finished, Header, Kind};
+use super::protocol::{Header, Kind};
 use super::{
     Event, Fault, FieldsTask, Rules, Sandbox, SandboxConfig, SandboxLimits, SealedMemory, StartError, Task,
     TaskFile, Worker,
@@ -23,6 +23,9 @@ use super::{
 #[unsafe(link_section = ".init_array")]
 static ENTER: extern "C" fn(c_int, *const *const c_char) = enter;
 
+/// The argument that makes this program a parent to be killed.
+const DOOMED_PARENT: &str = "doomed-parent";
+
 extern "C" fn enter(argc: c_int, argv: *const *const c_char) {
     if argc == 2 {
         // SAFETY: libc hands `argc` and `argv` of the process to the functions of `.init_array`.
@@ -30,7 +33,20 @@ extern "C" fn enter(argc: c_int, argv: *const *const c_char) {
         if first.to_bytes() == super::WORKER_ARGUMENT.as_bytes() {
             child::run(attack_or_examine);
         }
+        if first.to_bytes() == DOOMED_PARENT.as_bytes() {
+            doomed_parent();
+        }
     }
+}
+
+/// Starts a worker that would go on for long, tells its process number, and waits to be killed.
+fn doomed_parent() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut worker = sandbox_with(LIMITS, "").start(files(&["attack spin"])).await.unwrap();
+        println!("{}", worker.pid().unwrap());
+        let _ = worker.next().await;
+    });
 }
 
 fn attack_or_examine(rules: &Rules, job: &Job, bytes: &[u8]) -> Result<(), ChildError> {
@@ -48,6 +64,7 @@ fn report(bytes: &[u8]) -> Report {
         found: "text".to_owned(),
         size: bytes.len() as u64,
         sha256: sha256_hex(bytes),
+        rebuilt_as: None,
         rebuilt_size: None,
         rebuilt_sha256: None,
         steps: Vec::new(),
@@ -61,6 +78,7 @@ fn report(bytes: &[u8]) -> Report {
 /// A report on `bytes` that says they were rebuilt to `rebuilt`.
 fn rebuilt_report(bytes: &[u8], rebuilt: &[u8]) -> Report {
     Report {
+        rebuilt_as: Some(Format::Text),
         rebuilt_size: Some(rebuilt.len() as u64),
         rebuilt_sha256: Some(sha256_hex(rebuilt)),
         verdict: Verdict::Rebuilt,
@@ -68,8 +86,8 @@ fn rebuilt_report(bytes: &[u8], rebuilt: &[u8]) -> Report {
     }
 }
 
-fn finish(job: &Job, report: Report, format: Option<Format>) -> Result<(), ChildError> {
-    send(Kind::Finished, job.file, &[&serde_json::to_vec(&Finished { report, format }).unwrap()])
+fn finish(job: &Job, report: &Report) -> Result<(), ChildError> {
+    send(Kind::Finished, job.file, &[&serde_json::to_vec(report).unwrap()])
 }
 
 fn syscall(number: libc::c_long, arguments: [i64; 6]) -> i64 {
@@ -84,14 +102,14 @@ fn run_attack(attack: &str, job: &Job, bytes: &[u8]) -> Result<(), ChildError> {
     match words.next().unwrap() {
         "rebuild" => {
             send(Kind::Rebuilt, job.file, &[b"clean"])?;
-            finish(job, rebuilt_report(bytes, b"clean"), Some(Format::Text))
+            finish(job, &rebuilt_report(bytes, b"clean"))
         }
-        "refuse" => finish(job, report(bytes), None),
+        "refuse" => finish(job, &report(bytes)),
         "member-and-rebuild" => {
             send(Kind::Member, job.file, &[&1u32.to_be_bytes(), b"member"])?;
             send(Kind::Rebuilt, job.file, &[b"clean"])?;
             let children = vec![rebuilt_report(b"member", b"x")];
-            finish(job, Report { children, ..rebuilt_report(bytes, b"clean") }, Some(Format::Zip))
+            finish(job, &Report { children, ..rebuilt_report(bytes, b"clean") })
         }
         "syscall" => {
             let number = words.next().unwrap().parse().unwrap();
@@ -100,27 +118,34 @@ fn run_attack(attack: &str, job: &Job, bytes: &[u8]) -> Result<(), ChildError> {
                 *argument = word.parse().unwrap();
             }
             syscall(number, arguments);
-            finish(job, report(bytes), None)
+            finish(job, &report(bytes))
+        }
+        "look-around" => {
+            assert_eq!(std::env::vars_os().count(), 0);
+            for descriptor in 3..1024 {
+                assert_eq!(syscall(libc::SYS_fcntl, [descriptor, libc::F_GETFD.into(), 0, 0, 0, 0]), -1);
+            }
+            finish(job, &report(bytes))
         }
         "passwd" => {
             let _ = std::fs::read("/etc/passwd");
-            finish(job, report(bytes), None)
+            finish(job, &report(bytes))
         }
         "write-file" => {
             let _ = std::fs::write("/tmp/sluse-attack", b"x");
-            finish(job, report(bytes), None)
+            finish(job, &report(bytes))
         }
         "connect" => {
             let _ = std::net::TcpStream::connect("127.0.0.1:3310");
-            finish(job, report(bytes), None)
+            finish(job, &report(bytes))
         }
         "exec" => {
             let _ = std::process::Command::new("/bin/true").status();
-            finish(job, report(bytes), None)
+            finish(job, &report(bytes))
         }
         "thread" => {
             let _ = std::thread::Builder::new().spawn(|| {});
-            finish(job, report(bytes), None)
+            finish(job, &report(bytes))
         }
         "memory" => {
             let mut hoard = Vec::new();
@@ -144,7 +169,7 @@ fn run_attack(attack: &str, job: &Job, bytes: &[u8]) -> Result<(), ChildError> {
             }
             // At least 12 MiB: more than the usual 8, and less than ours even when frames are doubled in debug builds.
             std::hint::black_box(deeper(3 * 1024));
-            finish(job, report(bytes), None)
+            finish(job, &report(bytes))
         }
         "spin" => loop {
             std::hint::spin_loop();
@@ -195,17 +220,17 @@ fn run_attack(attack: &str, job: &Job, bytes: &[u8]) -> Result<(), ChildError> {
         "ready-again" => send(Kind::Ready, job.file, &[]),
         "fields-unasked" => send(Kind::FieldsAccepted, job.file, &[b"{}"]),
         "another-file" => {
-            let payload = serde_json::to_vec(&Finished { report: report(bytes), format: None }).unwrap();
+            let payload = serde_json::to_vec(&report(bytes)).unwrap();
             send(Kind::Finished, job.file + 1, &[&payload])
         }
         "finished-twice" => {
-            finish(job, report(bytes), None)?;
-            finish(job, report(bytes), None)
+            finish(job, &report(bytes))?;
+            finish(job, &report(bytes))
         }
         "rebuilt-twice" => {
             send(Kind::Rebuilt, job.file, &[b"one"])?;
             send(Kind::Rebuilt, job.file, &[b"two"])?;
-            finish(job, rebuilt_report(bytes, b"two"), Some(Format::Text))
+            finish(job, &rebuilt_report(bytes, b"two"))
         }
         "member-after-rebuilt" => {
             send(Kind::Rebuilt, job.file, &[b"clean"])?;
@@ -222,51 +247,50 @@ fn run_attack(attack: &str, job: &Job, bytes: &[u8]) -> Result<(), ChildError> {
         "output-flood" => loop {
             send(Kind::Member, job.file, &[&1u32.to_be_bytes(), &[7; 1 << 20]])?;
         },
-        "other-digest" => finish(job, report(b"another file"), None),
+        "other-digest" => finish(job, &report(b"another file")),
         "other-rebuilt" => {
             send(Kind::Rebuilt, job.file, &[b"evil"])?;
-            finish(job, rebuilt_report(bytes, b"nice"), Some(Format::Text))
+            finish(job, &rebuilt_report(bytes, b"nice"))
         }
-        "rebuilt-without-bytes" => finish(job, rebuilt_report(bytes, b"clean"), Some(Format::Text)),
-        "verdict-without-bytes" => finish(job, Report { verdict: Verdict::Rebuilt, ..report(bytes) }, None),
+        "rebuilt-without-bytes" => finish(job, &rebuilt_report(bytes, b"clean")),
+        "verdict-without-bytes" => finish(job, &Report { verdict: Verdict::Rebuilt, ..report(bytes) }),
+        "digest-without-verdict" => {
+            finish(job, &Report { verdict: Verdict::Refused, ..rebuilt_report(bytes, b"clean") })
+        }
         "bytes-without-verdict" => {
             send(Kind::Rebuilt, job.file, &[b"clean"])?;
-            finish(
-                job,
-                Report { verdict: Verdict::Infected, ..rebuilt_report(bytes, b"clean") },
-                Some(Format::Text),
-            )
+            finish(job, &Report { verdict: Verdict::Infected, ..rebuilt_report(bytes, b"clean") })
         }
         "bytes-without-format" => {
             send(Kind::Rebuilt, job.file, &[b"clean"])?;
-            finish(job, rebuilt_report(bytes, b"clean"), None)
+            finish(job, &Report { rebuilt_as: None, ..rebuilt_report(bytes, b"clean") })
         }
         "rebuilt-executable" => {
             send(Kind::Rebuilt, job.file, &[b"MZ"])?;
-            finish(job, rebuilt_report(bytes, b"MZ"), Some(Format::Executable))
+            finish(job, &Report { rebuilt_as: Some(Format::Executable), ..rebuilt_report(bytes, b"MZ") })
         }
-        "passed" => finish(job, Report { verdict: Verdict::Passed, ..report(bytes) }, None),
+        "passed" => finish(job, &Report { verdict: Verdict::Passed, ..report(bytes) }),
         "hidden-infection" => {
             send(Kind::Rebuilt, job.file, &[b"clean"])?;
             let children = vec![Report { verdict: Verdict::Infected, ..report(b"member") }];
-            finish(job, Report { children, ..rebuilt_report(bytes, b"clean") }, Some(Format::Zip))
+            finish(job, &Report { children, ..rebuilt_report(bytes, b"clean") })
         }
         "member-not-shown" => {
             send(Kind::Rebuilt, job.file, &[b"clean"])?;
             let children = vec![rebuilt_report(b"member", b"x")];
-            finish(job, Report { children, ..rebuilt_report(bytes, b"clean") }, Some(Format::Zip))
+            finish(job, &Report { children, ..rebuilt_report(bytes, b"clean") })
         }
-        "invented-format" => finish(job, Report { found: "virus".to_owned(), ..report(bytes) }, None),
+        "invented-format" => finish(job, &Report { found: "virus".to_owned(), ..report(bytes) }),
         "invented-digest" => {
             let children = vec![Report { sha256: "<script>".to_owned(), ..report(b"member") }];
-            finish(job, Report { children, ..report(bytes) }, None)
+            finish(job, &Report { children, ..report(bytes) })
         }
         "nested-report" => {
             let mut inner = report(b"member");
             for _ in 0..6 {
                 inner = Report { children: vec![inner], ..report(b"member") };
             }
-            finish(job, Report { children: vec![inner], ..report(bytes) }, None)
+            finish(job, &Report { children: vec![inner], ..report(bytes) })
         }
         "very-nested-report" => {
             let nested = format!("{}{}", "[".repeat(1_000_000), "]".repeat(1_000_000));
@@ -274,12 +298,12 @@ fn run_attack(attack: &str, job: &Job, bytes: &[u8]) -> Result<(), ChildError> {
         }
         "wide-report" => {
             let children = vec![report(b"member"); 20_000];
-            finish(job, Report { children, ..report(bytes) }, None)
+            finish(job, &Report { children, ..report(bytes) })
         }
         "giant-report" => send_all(&Header { kind: Kind::Finished, file: job.file, len: 17 << 20 }.encode()),
         "unknown-key" => {
-            let mut payload = serde_json::to_value(Finished { report: report(bytes), format: None }).unwrap();
-            payload["report"]["trusted"] = true.into();
+            let mut payload = serde_json::to_value(report(bytes)).unwrap();
+            payload["trusted"] = true.into();
             send(Kind::Finished, job.file, &[payload.to_string().as_bytes()])
         }
         "ugly-texts" => {
@@ -291,13 +315,12 @@ fn run_attack(attack: &str, job: &Job, bytes: &[u8]) -> Result<(), ChildError> {
             };
             finish(
                 job,
-                Report {
+                &Report {
                     name: "liar".to_owned(),
                     reason: "\0".to_owned(),
                     steps: vec![step],
                     ..report(bytes)
                 },
-                None,
             )
         }
         other => panic!("no attack {other}"),
@@ -353,6 +376,11 @@ async fn attack(name: &str) -> Option<Fault> {
 /// Whether this process has a child with this pid, as a zombie or alive.
 fn exists(pid: u32) -> bool {
     std::path::Path::new(&format!("/proc/{pid}")).exists()
+}
+
+/// Whether the process is neither gone nor a zombie of someone else's.
+fn running(pid: u32) -> bool {
+    std::fs::read_to_string(format!("/proc/{pid}/stat")).is_ok_and(|stat| !stat.contains(") Z "))
 }
 
 #[tokio::test]
@@ -564,11 +592,12 @@ async fn a_report_that_is_untrue_is_not_believed() {
     for (name, reason) in [
         ("other-digest", "a report on another file"),
         ("other-rebuilt", "a rebuilt file that is not the reported one"),
-        ("rebuilt-without-bytes", "a rebuilt file without a type, or the other way round"),
+        ("rebuilt-without-bytes", "the verdict rebuilt without a rebuilt file"),
         ("verdict-without-bytes", "the verdict rebuilt without a rebuilt file"),
+        ("digest-without-verdict", "a rebuilt file with another verdict"),
         ("bytes-without-verdict", "a rebuilt file with another verdict"),
-        ("bytes-without-format", "a rebuilt file without a type, or the other way round"),
-        ("rebuilt-executable", "a rebuilt file of a type that is not rebuilt"),
+        ("bytes-without-format", "a rebuilt file without a type that is rebuilt, size or digest"),
+        ("rebuilt-executable", "a rebuilt file without a type that is rebuilt, size or digest"),
         ("passed", "a verdict that is not a worker's to give"),
         ("hidden-infection", "an infected member in a file that is not reported as infected"),
         ("member-not-shown", "a rebuilt member that was not shown to the scanners"),
@@ -622,6 +651,66 @@ async fn a_fault_names_the_file_and_the_next_worker_does_the_rest() {
     assert_eq!((events.len(), fault, worker.current()), (1, Some(Fault::Panicked), Some(1)));
     let (events, fault) = drain(&mut sandbox.start(files(&["attack refuse"])).await.unwrap()).await;
     assert_eq!((events.len(), fault), (1, None));
+}
+
+#[tokio::test]
+async fn a_worker_sees_no_descriptor_and_no_environment() {
+    // One that the parent forgot to close on exec.
+    let forgotten = rustix::io::fcntl_dupfd_cloexec(rustix::stdio::stderr(), 500).unwrap();
+    rustix::io::fcntl_setfd(&forgotten, rustix::io::FdFlags::empty()).unwrap();
+    assert_eq!(attack("look-around").await, None);
+}
+
+#[tokio::test]
+async fn a_worker_has_no_privileges_and_is_limited() {
+    let worker = sandbox_with(LIMITS, "").start(Task::default()).await.unwrap();
+    let read = |name: &str| {
+        let text = std::fs::read_to_string(format!("/proc/{}/{name}", worker.pid().unwrap())).unwrap();
+        text.split_whitespace().collect::<Vec<_>>().join(" ")
+    };
+    let (status, limits) = (read("status"), read("limits"));
+    for line in [
+        "NoNewPrivs: 1",
+        "Seccomp: 2",
+        "Threads: 1",
+        "CapInh: 0000000000000000",
+        "CapPrm: 0000000000000000",
+        "CapEff: 0000000000000000",
+    ] {
+        assert!(status.contains(line), "{line}: {status}");
+    }
+    for line in [
+        "Max cpu time 20 21",
+        "Max address space 1073741824 1073741824",
+        "Max core file size 0 0",
+        "Max file size 0 0",
+        "Max open files 8 8",
+        "Max processes 0 0",
+        "Max stack size 67108864 67108864",
+    ] {
+        assert!(limits.contains(line), "{line}: {limits}");
+    }
+}
+
+#[test]
+fn a_worker_dies_with_its_parent() {
+    let mut parent = std::process::Command::new("/proc/self/exe")
+        .arg(DOOMED_PARENT)
+        .stdout(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut line = String::new();
+    std::io::BufRead::read_line(&mut std::io::BufReader::new(parent.stdout.as_mut().unwrap()), &mut line)
+        .unwrap();
+    let worker: u32 = line.trim().parse().unwrap();
+    assert!(exists(worker));
+    parent.kill().unwrap();
+    parent.wait().unwrap();
+    let begin = Instant::now();
+    while running(worker) {
+        assert!(begin.elapsed() < Duration::from_secs(10), "the worker lives on");
+        std::thread::yield_now();
+    }
 }
 
 #[tokio::test]
@@ -682,7 +771,7 @@ async fn a_spare_that_died_is_replaced() {
         rustix::process::Signal::KILL,
     )
     .unwrap();
-    while !std::fs::read_to_string(format!("/proc/{spare}/stat")).unwrap().contains(") Z ") {
+    while running(spare) {
         tokio::task::yield_now().await;
     }
     drop(first);

@@ -13,12 +13,12 @@ use rustix::io::Errno;
 use rustix::net::{RecvAncillaryBuffer, RecvAncillaryMessage, RecvFlags, SendFlags};
 use serde::de::DeserializeOwned;
 use sluse_sanitize::job::Seen;
-use sluse_sanitize::{Declared, Failure, Inspector, Step, Verdict};
+use sluse_sanitize::{Declared, Failure, Inspector, Step};
 
 use super::confine::{self, ConfineError};
 use super::memory::{MemoryError, SealedMemory};
 use super::protocol::{
-    FileTask, Finished, HEADER_BYTES, Header, Kind, MAX_FIELDS_BYTES, MAX_FILE_TASK_BYTES, MAX_REPORT_BYTES,
+    FileTask, HEADER_BYTES, Header, Kind, MAX_FIELDS_BYTES, MAX_FILE_TASK_BYTES, MAX_REPORT_BYTES,
     MAX_SETUP_BYTES, MAX_TEXT_BYTES, NO_FILE, Setup,
 };
 use super::yara::{Rules, RulesError};
@@ -140,29 +140,28 @@ pub(super) fn examine(rules: &Rules, job: &Job, bytes: &[u8]) -> Result<(), Chil
     let FileTask { name, media_type, limits, .. } = &job.task;
     let mut inspector = Eyes { rules, file: job.file };
     let declared = Declared { name, media_type };
-    let (rebuilt, mut report) =
+    let (mut rebuilt, mut report) =
         sluse_sanitize::sanitize(bytes, &declared, limits, &mut inspector).into_parts();
 
-    let mut format = rebuilt.as_ref().map(|(_, format)| *format);
-    let mut payload =
-        serde_json::to_vec(&Finished { report: report.clone(), format }).map_err(io::Error::from)?;
+    let mut payload = serde_json::to_vec(&report).map_err(io::Error::from)?;
     if payload.len() as u64 > MAX_REPORT_BYTES {
         let over = Failure::Limit {
             name: "report bytes",
             what: "the report on it".to_owned(),
             limit: MAX_REPORT_BYTES,
         };
-        report.children.clear();
-        report.removed.clear();
-        report.steps.clear();
+        rebuilt = None;
+        report.verdict = report.verdict.max(over.verdict());
+        report.reason = over.to_string();
+        report.rebuilt_as = None;
         report.rebuilt_size = None;
         report.rebuilt_sha256 = None;
-        report.verdict = report.verdict.max(Verdict::Unscannable);
-        report.reason = over.to_string();
-        format = None;
-        payload = serde_json::to_vec(&Finished { report, format }).map_err(io::Error::from)?;
+        report.steps.clear();
+        report.removed.clear();
+        report.children.clear();
+        payload = serde_json::to_vec(&report).map_err(io::Error::from)?;
     }
-    if let Some((bytes, _)) = rebuilt.filter(|_| format.is_some()) {
+    if let Some((bytes, _)) = rebuilt {
         send(Kind::Rebuilt, job.file, &[&bytes])?;
     }
     send(Kind::Finished, job.file, &[&payload])

@@ -52,6 +52,13 @@ pub(super) enum ConfineError {
     NoSeccomp(#[from] seccompiler::Error),
 }
 
+/// For the parent, which holds keys and plaintext: no core dumps, and no other process of the same user may read its
+/// memory. Best effort: a host that forbids even this still has the sandbox.
+pub fn harden_parent() {
+    let _ = setrlimit(Resource::Core, Rlimit { current: Some(0), maximum: Some(0) });
+    let _ = set_dumpable_behavior(DumpableBehavior::NotDumpable);
+}
+
 fn act(act: &'static str, done: rustix::io::Result<()>) -> Result<(), ConfineError> {
     done.map_err(|cause| ConfineError::Act { act, cause })
 }
@@ -61,7 +68,9 @@ pub(super) fn detach() -> Result<(), ConfineError> {
     // SAFETY: no descriptor above 2 is used by this process: it was just started and owns the socket as descriptor 0.
     let closed = unsafe { libc::syscall(libc::SYS_close_range, 3u32, u32::MAX, 0u32) };
     if closed != 0 {
-        return Err(ConfineError::Act { act: "closing descriptors", cause: rustix::io::Errno::NOSYS });
+        let cause = std::io::Error::last_os_error();
+        let cause = rustix::io::Errno::from_io_error(&cause).unwrap_or(rustix::io::Errno::NOSYS);
+        return Err(ConfineError::Act { act: "closing descriptors", cause });
     }
     // SAFETY: `FILES` is not among the flags, so no descriptor table changes under another thread. Best effort.
     let _ = unsafe {

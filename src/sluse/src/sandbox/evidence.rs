@@ -6,7 +6,6 @@ use sluse_sanitize::report::{plain, sha256_hex};
 use sluse_sanitize::{Format, Removed, Report, Step, Verdict};
 
 use super::parent::TaskFile;
-use super::protocol::Finished;
 
 /// What the parent itself knows about the file.
 pub(super) struct Known<'a> {
@@ -21,39 +20,22 @@ pub(super) struct Known<'a> {
 ///
 /// # Errors
 /// What is wrong with it; then nothing in it is to be believed.
-pub(super) fn check(
-    untrusted: Finished,
-    known: &Known<'_>,
-) -> Result<(Report, Option<Format>), &'static str> {
-    let Finished { mut report, format } = untrusted;
+pub(super) fn check(mut report: Report, known: &Known<'_>) -> Result<Report, &'static str> {
     if report.sha256 != known.file.sha256 || report.size != known.file.content.len() {
         return Err("a report on another file");
     }
-    report.name = plain(&known.file.name);
-    report.declared = plain(&known.file.media_type);
-
-    match (known.rebuilt, format) {
-        (Some(bytes), Some(format)) => {
-            if !format.is_rebuilt() {
-                return Err("a rebuilt file of a type that is not rebuilt");
-            }
-            if report.verdict != Verdict::Rebuilt {
-                return Err("a rebuilt file with another verdict");
-            }
+    match (known.rebuilt, report.verdict) {
+        (None, Verdict::Rebuilt) => return Err("the verdict rebuilt without a rebuilt file"),
+        (Some(_), verdict) if verdict != Verdict::Rebuilt => {
+            return Err("a rebuilt file with another verdict");
+        }
+        (Some(bytes), _) => {
             let size = u64::try_from(bytes.len()).ok();
             if report.rebuilt_size != size || report.rebuilt_sha256 != Some(sha256_hex(bytes)) {
                 return Err("a rebuilt file that is not the reported one");
             }
         }
-        (None, None) => {
-            if report.verdict == Verdict::Rebuilt {
-                return Err("the verdict rebuilt without a rebuilt file");
-            }
-            if report.rebuilt_size.is_some() || report.rebuilt_sha256.is_some() {
-                return Err("the digest of a rebuilt file without the file");
-            }
-        }
-        _ => return Err("a rebuilt file without a type, or the other way round"),
+        (None, _) => {}
     }
 
     let mut tree = Tree { nodes: 0, infected: false, known };
@@ -61,7 +43,9 @@ pub(super) fn check(
     if tree.infected && report.verdict != Verdict::Infected {
         return Err("an infected member in a file that is not reported as infected");
     }
-    Ok((report, format))
+    report.name = plain(&known.file.name);
+    report.declared = plain(&known.file.media_type);
+    Ok(report)
 }
 
 struct Tree<'a> {
@@ -86,6 +70,15 @@ impl Tree<'_> {
         report.reason = plain(&report.reason);
         if !report.found.is_empty() && !Format::ALL.iter().any(|format| format.name() == report.found) {
             return Err("a format that does not exist");
+        }
+        let rebuilt = (report.rebuilt_as, report.rebuilt_size, report.rebuilt_sha256.as_ref());
+        match (report.verdict, rebuilt) {
+            (Verdict::Rebuilt, (Some(format), Some(_), Some(_))) if format.is_rebuilt() => {}
+            (Verdict::Rebuilt, _) => {
+                return Err("a rebuilt file without a type that is rebuilt, size or digest");
+            }
+            (_, (None, None, None)) => {}
+            _ => return Err("a rebuilt file with another verdict"),
         }
         digest(Some(&report.sha256))?;
         digest(report.rebuilt_sha256.as_ref())?;

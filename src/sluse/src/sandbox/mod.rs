@@ -26,16 +26,19 @@ mod limits;
 mod memory;
 mod parent;
 mod protocol;
+mod rules;
 mod syscalls;
 mod yara;
 
 #[cfg(test)]
 mod attacks;
 
+pub use confine::harden_parent;
 pub use limits::SandboxLimits;
 pub use memory::{MemoryError, MemoryWriter, SealedMemory};
 pub use parent::{Event, Fault, FieldsTask, Sandbox, SandboxConfig, StartError, Task, TaskFile, Worker};
 pub use protocol::MAX_FIELDS_BYTES;
+pub use rules::BUNDLED_RULES;
 pub use yara::{Rules, RulesError};
 
 /// The first argument that makes this program a worker; `main` must look for it before it makes a runtime.

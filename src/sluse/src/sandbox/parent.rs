@@ -24,8 +24,7 @@ use super::evidence::{self, Known};
 use super::keeper::{Keeper, Started};
 use super::memory::SealedMemory;
 use super::protocol::{
-    FileTask, Finished, HEADER_BYTES, Header, Kind, MAX_FIELDS_BYTES, MAX_REPORT_BYTES, MAX_TEXT_BYTES,
-    NO_FILE, Setup,
+    FileTask, HEADER_BYTES, Header, Kind, MAX_FIELDS_BYTES, MAX_REPORT_BYTES, MAX_TEXT_BYTES, NO_FILE, Setup,
 };
 use crate::schema::FieldError;
 
@@ -540,7 +539,7 @@ impl Worker {
                 }
                 Kind::Rebuilt if current.rebuilt.is_none() => current.rebuilt = Some(payload),
                 Kind::Finished => {
-                    let untrusted: Finished = serde_json::from_slice(&payload)
+                    let untrusted: Report = serde_json::from_slice(&payload)
                         .map_err(|_| Fault::BadFrame("a report of another shape"))?;
                     let known = Known {
                         file: &current.file,
@@ -548,9 +547,9 @@ impl Worker {
                         members: &current.members,
                         rebuilt: current.rebuilt.as_deref(),
                     };
-                    let (report, format) = evidence::check(untrusted, &known).map_err(Fault::BadFrame)?;
-                    let event =
-                        Event::Finished { file: current.index, report, rebuilt: current.rebuilt.zip(format) };
+                    let report = evidence::check(untrusted, &known).map_err(Fault::BadFrame)?;
+                    let rebuilt = current.rebuilt.zip(report.rebuilt_as);
+                    let event = Event::Finished { file: current.index, report, rebuilt };
                     return Ok((Some(event), Stage::Idle));
                 }
                 _ => return Err(Fault::BadFrame("a frame out of order").into()),

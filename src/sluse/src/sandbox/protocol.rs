@@ -15,7 +15,7 @@
 //!   File { task } + descriptor ────────────▶                                        (one file at a time)
 //!                            ◀──────────────  Member { depth, bytes } …
 //!                            ◀──────────────  Rebuilt { bytes }                     (only when rebuilt)
-//!                            ◀──────────────  Finished { report, format }
+//!                            ◀──────────────  Finished { report }
 //!   end of stream ─────────────────────────▶  exits with 0
 //! ```
 //!
@@ -23,7 +23,7 @@
 //! that it can check: see `parent` for sizes and order and `evidence` for what a report may say.
 
 use serde::{Deserialize, Serialize};
-use sluse_sanitize::{Format, Limits, Report};
+use sluse_sanitize::Limits;
 
 use super::SandboxLimits;
 
@@ -82,7 +82,7 @@ kinds! {
     Member = 133,
     /// From the worker: the rebuilt file.
     Rebuilt = 134,
-    /// From the worker: [`Finished`] as JSON; the last frame about a file.
+    /// From the worker: the report as JSON; the last frame about a file.
     Finished = 135,
 }
 
@@ -132,15 +132,6 @@ pub(super) struct FileTask {
     pub(super) media_type: String,
     pub(super) size: u64,
     pub(super) limits: Limits,
-}
-
-/// The end of one file.
-#[derive(Debug, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub(super) struct Finished {
-    pub(super) report: Report,
-    /// Present exactly when a Rebuilt frame came before.
-    pub(super) format: Option<Format>,
 }
 
 #[cfg(test)]

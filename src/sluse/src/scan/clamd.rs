@@ -327,7 +327,7 @@ async fn read_reply(reader: &mut (impl AsyncRead + Unpin)) -> Reply {
 
 /// The EICAR test file (<https://www.eicar.org/download-anti-malware-testfile/>), kept with every bit turned so that
 /// no scanner finds it in this program.
-pub(super) fn test_virus() -> Vec<u8> {
+pub(crate) fn test_virus() -> Vec<u8> {
     TURNED_EICAR.iter().map(|byte| !byte).collect()
 }
 

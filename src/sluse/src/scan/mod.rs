@@ -20,5 +20,7 @@ mod hostile_servers;
 #[cfg(test)]
 mod real_clamd;
 
+#[cfg(test)]
+pub(crate) use clamd::test_virus;
 pub use clamd::{AddressError, Clamd, ClamdAddress, ClamdConfig, Content};
 pub use reply::{Scan, ScanError, Verdict};
