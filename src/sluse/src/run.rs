@@ -101,14 +101,3 @@ pub fn log_as_json() {
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
-
-/// Turns core dumps off and keeps other processes of the same user from reading this one's memory: it holds keys.
-pub fn harden_process() {
-    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
-    let nothing = Rlimit { current: Some(0), maximum: Some(0) };
-    let hardened =
-        setrlimit(Resource::Core, nothing).and_then(|()| set_dumpable_behavior(DumpableBehavior::NotDumpable));
-    if let Err(cause) = hardened {
-        tracing::error!(%cause, "core dumps could not be turned off");
-    }
-}

@@ -144,7 +144,7 @@ impl Setup<'_> {
         for sub in ["rules/contracts", "rules/yara"] {
             stores::folder(&self.folder.join(sub))?;
         }
-        for (name, text) in RULES.iter() {
+        for (name, text) in RULES.iter().chain(&crate::sandbox::BUNDLED_RULES) {
             self.file(&format!("rules/{name}"), text)?;
         }
         Ok(())

@@ -121,7 +121,7 @@ pub fn main() -> ExitCode {
 fn with_runtime(command: Command) -> Result<Done, CommandError> {
     if let Command::Run { .. } = command {
         run::log_as_json();
-        run::harden_process();
+        crate::sandbox::harden_parent();
     }
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     runtime.block_on(async {

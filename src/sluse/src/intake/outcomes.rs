@@ -63,8 +63,8 @@ async fn record(intake: &Intake, outcome: &Outcome) -> Result<Recorded, LedgerEr
 }
 
 fn parse(intake: &Intake, body: &[u8]) -> Option<Outcome> {
-    let jws = std::str::from_utf8(body).ok()?;
-    let payload = jws::verify(&intake.settings.outcome_keys, jws::OUTCOME, jws).ok()?;
+    let text = std::str::from_utf8(body).ok()?;
+    let payload = jws::verify(&intake.settings.outcome_keys, jws::OUTCOME, text).ok()?;
     let outcome: Outcome = serde_json::from_slice(&payload).ok()?;
     (outcome.state > State::Received).then_some(outcome)
 }

@@ -102,7 +102,7 @@ impl AttachmentCode {
     }
 }
 
-/// The message from bridge to intake, carried as a JWS of [`jws::OUTCOME`](crate::jws::Purpose::Outcome).
+/// The message from bridge to intake, carried as a JWS of [`OUTCOME`](sluse_envelope::jws::OUTCOME).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Outcome {
