@@ -96,7 +96,9 @@ pub enum ContractError {
         problem: String,
     },
     /// Two files define the same form and version.
-    #[error("{path}: form {form:?} version {version} is already defined by another contract; raise the version")]
+    #[error(
+        "{path}: form {form:?} version {version} is already defined by another contract; raise the version"
+    )]
     Twice {
         /// The second file.
         path: PathBuf,
@@ -133,8 +135,10 @@ impl Contracts {
         paths.retain(|path| path.extension().is_some_and(|e| e == "toml"));
         paths.sort();
         for path in paths {
-            let text = String::from_utf8(read(&path)?)
-                .map_err(|_| ContractError::Parse { path: path.clone(), cause: "not UTF-8 text".to_owned() })?;
+            let text = String::from_utf8(read(&path)?).map_err(|_| ContractError::Parse {
+                path: path.clone(),
+                cause: "not UTF-8 text".to_owned(),
+            })?;
             let mut contract: Contract = toml::from_str(&text)
                 .map_err(|cause| ContractError::Parse { path: path.clone(), cause: cause.to_string() })?;
             contract.schema = read(&folder.join(&contract.schema_file))?;
@@ -190,14 +194,20 @@ fn check(contract: &Contract, path: &Path) -> Result<(), ContractError> {
         match Format::ALL.iter().find(|format| format.name() == name) {
             None => return wrong("attachments.formats", format!("{name:?} is no known format")),
             Some(format) if !format.is_rebuilt() => {
-                return wrong("attachments.formats", format!("{name} files cannot be rebuilt, so they cannot be accepted"));
+                return wrong(
+                    "attachments.formats",
+                    format!("{name} files cannot be rebuilt, so they cannot be accepted"),
+                );
             }
             Some(_) => {}
         }
     }
     let AttachmentRules { max_bytes, max_total_bytes, max_count, .. } = contract.attachments;
     if max_bytes > max_total_bytes {
-        return wrong("attachments.max_bytes", format!("{max_bytes} is more than max_total_bytes {max_total_bytes}"));
+        return wrong(
+            "attachments.max_bytes",
+            format!("{max_bytes} is more than max_total_bytes {max_total_bytes}"),
+        );
     }
     if max_count > 100 {
         return wrong("attachments.max_count", format!("{max_count} is more than 100"));

@@ -71,7 +71,9 @@ impl FromStr for CodeWord {
         if first && text.len() <= Self::MAX && text.bytes().all(alphabet) {
             Ok(Self(text.to_owned()))
         } else {
-            Err(BadName::of("code word (1 to 64 characters of a-z, 0-9, '.', '_', '-', beginning with a letter or digit)"))
+            Err(BadName::of(
+                "code word (1 to 64 characters of a-z, 0-9, '.', '_', '-', beginning with a letter or digit)",
+            ))
         }
     }
 }

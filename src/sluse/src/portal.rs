@@ -87,7 +87,11 @@ impl Portal {
     ///
     /// # Errors
     /// [`PortalError`].
-    pub(crate) async fn forward(&self, content_type: &str, body: reqwest::Body) -> Result<Value, PortalError> {
+    pub(crate) async fn forward(
+        &self,
+        content_type: &str,
+        body: reqwest::Body,
+    ) -> Result<Value, PortalError> {
         let request = self.client.post(&self.submissions).bearer_auth(&self.token);
         self.answer(request.header("Content-Type", content_type).body(body)).await
     }
@@ -122,7 +126,8 @@ impl Portal {
         if status.is_success() {
             return Ok(body);
         }
-        let word = |value: &Value, name| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+        let word =
+            |value: &Value, name| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
         let mut detail = word(&body, "detail");
         for error in body.get("errors").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default() {
             detail.push_str(&format!("\n  {}: {}", word(error, "pointer"), word(error, "message")));
@@ -145,5 +150,6 @@ async fn part(
     let length = file.metadata().await.map_err(unreadable)?.len();
     let stream = ReaderStream::new(file).inspect_ok(move |bytes| sent(bytes.len() as u64));
     let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    Ok(reqwest::multipart::Part::stream_with_length(reqwest::Body::wrap_stream(stream), length).file_name(name))
+    Ok(reqwest::multipart::Part::stream_with_length(reqwest::Body::wrap_stream(stream), length)
+        .file_name(name))
 }

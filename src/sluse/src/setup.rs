@@ -69,9 +69,15 @@ pub struct Made {
 const RULES: [(&str, &str); 5] = [
     ("policy.toml", include_str!("../../../rules/policy.toml")),
     ("contracts/building-permit.toml", include_str!("../../../rules/contracts/building-permit.toml")),
-    ("contracts/building-permit.schema.json", include_str!("../../../rules/contracts/building-permit.schema.json")),
+    (
+        "contracts/building-permit.schema.json",
+        include_str!("../../../rules/contracts/building-permit.schema.json"),
+    ),
     ("contracts/parking-permit.toml", include_str!("../../../rules/contracts/parking-permit.toml")),
-    ("contracts/parking-permit.schema.json", include_str!("../../../rules/contracts/parking-permit.schema.json")),
+    (
+        "contracts/parking-permit.schema.json",
+        include_str!("../../../rules/contracts/parking-permit.schema.json"),
+    ),
 ];
 
 const INTAKE: &str = include_str!("../../../config/intake.toml");

@@ -457,7 +457,10 @@ fn configure(connection: &Connection, max_bytes: Option<u64>) -> rusqlite::Resul
 }
 
 /// A column that holds a submission's id.
-pub(crate) fn id_column(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<sluse_envelope::SubmissionId> {
+pub(crate) fn id_column(
+    row: &rusqlite::Row<'_>,
+    column: usize,
+) -> rusqlite::Result<sluse_envelope::SubmissionId> {
     sluse_envelope::SubmissionId::from_bytes(row.get(column)?).map_err(|cause| {
         rusqlite::Error::FromSqlConversionFailure(column, rusqlite::types::Type::Blob, Box::new(cause))
     })

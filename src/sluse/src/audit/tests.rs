@@ -34,7 +34,10 @@ fn verified(dir: &Path, known: &[Position]) -> Result<Summary, What> {
 }
 
 fn record() -> Record {
-    Record::of(Event::Relayed).about(crate::id::tests::new_id()).with("attachments", 3).with("digest", [7; 32])
+    Record::of(Event::Relayed)
+        .about(crate::id::tests::new_id())
+        .with("attachments", 3)
+        .with("digest", [7; 32])
 }
 
 /// A closed log of nine entries in three files of three.

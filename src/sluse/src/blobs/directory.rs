@@ -80,7 +80,10 @@ impl Blobs for DirectoryBlobs {
         let store = self.clone();
         off_thread(move || {
             store.room_for(CHUNK)?;
-            let name = format!("{}.tmp", BlobRef::generate().map_err(|cause| BlobError::Unavailable(Box::new(cause)))?);
+            let name = format!(
+                "{}.tmp",
+                BlobRef::generate().map_err(|cause| BlobError::Unavailable(Box::new(cause)))?
+            );
             let temp = TempFile::create_in(&store.root.join("tmp"), &name).map_err(failed)?;
             let writer = DirectoryWriter { store, temp: Some(temp), buffer: Vec::new(), written: 0 };
             Ok(Box::new(writer) as BlobWriter)

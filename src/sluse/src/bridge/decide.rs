@@ -92,6 +92,7 @@ fn code(verdict: Verdict, good: AttachmentCode) -> AttachmentCode {
 }
 
 fn explain(errors: &[FieldError]) -> String {
-    let listed: Vec<String> = errors.iter().map(|error| format!("{}: {}", error.pointer, error.message)).collect();
+    let listed: Vec<String> =
+        errors.iter().map(|error| format!("{}: {}", error.pointer, error.message)).collect();
     format!("the fields do not fit the form's schema: {}", listed.join("; "))
 }

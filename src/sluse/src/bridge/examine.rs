@@ -168,7 +168,8 @@ impl Bridge {
         contract: &Contract,
         attachment: &'a Attachment,
     ) -> Result<Pending<'a>, NoVerdict> {
-        let mut file = Pending { attachment, content: None, report: unexamined(attachment, ""), rebuilt: None };
+        let mut file =
+            Pending { attachment, content: None, report: unexamined(attachment, ""), rebuilt: None };
         let limits = &self.settings.policy.limits;
         let over = if index >= contract.attachments.max_count {
             Some(("attachments.max_count", u64::from(contract.attachments.max_count)))
@@ -182,7 +183,8 @@ impl Bridge {
             None
         };
         if let Some((key, limit)) = over {
-            file.report.reason = format!("the attachment is over the limit {limit} ({key}) and was not examined");
+            file.report.reason =
+                format!("the attachment is over the limit {limit} ({key}) and was not examined");
             return Ok(file);
         }
         match fetch(&self.dmz_blobs, id, index, attachment).await {
@@ -249,7 +251,11 @@ impl Bridge {
     ) -> Result<Result<ValidFields, Vec<FieldError>>, NoVerdict> {
         let mut checked = None;
         let mut waiting: Vec<usize> = (0..pending.len())
-            .filter(|n| pending.get(*n).is_some_and(|file| file.content.is_some() && file.report.verdict != Verdict::Infected))
+            .filter(|n| {
+                pending
+                    .get(*n)
+                    .is_some_and(|file| file.content.is_some() && file.report.verdict != Verdict::Infected)
+            })
             .collect();
         loop {
             let task = Task {
@@ -290,7 +296,10 @@ impl Bridge {
                         && let Some(file) = pending.get_mut(waiting.remove(0))
                     {
                         tracing::warn!(%fault, "a worker failed on a file; the file is unscannable");
-                        file.condemn(Verdict::Unscannable, format!("the examination did not end well: {fault}"));
+                        file.condemn(
+                            Verdict::Unscannable,
+                            format!("the examination did not end well: {fault}"),
+                        );
                     }
                 }
             }
@@ -345,7 +354,11 @@ fn not_accepted(contract: &Contract, report: &Report) -> Option<String> {
     if report.rebuilt_as != Some(Format::Zip) {
         return None;
     }
-    report.children.iter().filter(|child| child.verdict.deliverable()).find_map(|child| not_accepted(contract, child))
+    report
+        .children
+        .iter()
+        .filter(|child| child.verdict.deliverable())
+        .find_map(|child| not_accepted(contract, child))
 }
 
 /// The report of an attachment that nothing has looked at.

@@ -21,8 +21,8 @@ use tokio_util::task::TaskTracker;
 use crate::audit::{AuditLog, Role};
 use crate::blobs::Blobs;
 use crate::config::bridge::Settings;
-use crate::queue::{Leased, Queue, QueueError};
 use crate::id::CodeWord;
+use crate::queue::{Leased, Queue, QueueError};
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxLimits};
 use crate::scan::{Clamd, ClamdConfig};
 use crate::stores;
@@ -36,8 +36,6 @@ mod quarantine;
 mod receive;
 mod relay;
 mod self_test;
-
-
 
 /// How often a lease is extended while its submission is worked on; well under the queue's lease time.
 const EXTEND_EVERY: Duration = Duration::from_secs(4);
@@ -160,7 +158,9 @@ impl Bridge {
         };
         let settled = match &ended {
             process::Ended::Done { .. } => self.submissions.ack(receipt).await,
-            process::Ended::SetAside { code } => self.submissions.dead_letter(receipt, &CodeWord::constant(code)).await,
+            process::Ended::SetAside { code } => {
+                self.submissions.dead_letter(receipt, &CodeWord::constant(code)).await
+            }
             process::Ended::Wait { cause } => {
                 let delay = Duration::from_secs(1 << attempt.min(6)).min(MAX_RETRY);
                 tracing::warn!(%id, attempt, cause, delay_seconds = delay.as_secs(), "submission waits and is tried again");

@@ -8,8 +8,8 @@ use crate::bridge::Bridge;
 use crate::bridge::decide::{Decision, decide, hold_unexamined};
 use crate::bridge::examine::unexamined;
 use crate::bridge::receive::{Received, Unusable, receive};
-use crate::model::outcome::{AttachmentCode, Outcome, State};
 use crate::id::CodeWord;
+use crate::model::outcome::{AttachmentCode, Outcome, State};
 use crate::queue::Message;
 
 /// An examination that lasts longer is announced to the portal.
@@ -105,7 +105,8 @@ impl Bridge {
     async fn examine_and_decide(&self, received: &Received) -> Result<Decision, Waits> {
         let manifest = &received.manifest;
         let Some(contract) = self.settings.contracts.find(&manifest.form, manifest.version) else {
-            let reports = manifest.attachments.iter().map(|a| unexamined(a, "held with the submission")).collect();
+            let reports =
+                manifest.attachments.iter().map(|a| unexamined(a, "held with the submission")).collect();
             let problem = "this bridge has no contract for the form and version".to_owned();
             return Ok(hold_unexamined(State::Quarantined, problem, reports));
         };

@@ -55,8 +55,7 @@ impl Bridge {
     }
 
     async fn seal_file(&self, received: &Received, index: u32, bytes: &[u8]) -> Result<SealedFile, Waits> {
-        let place =
-            BlobPlace { submission: received.header.submission, index, direction: Direction::Secure };
+        let place = BlobPlace { submission: received.header.submission, index, direction: Direction::Secure };
         let mut sealer = BlobSealer::new(&place).map_err(Waits::ours)?;
         let mut writer = self.secure_blobs.create().await.map_err(Waits::secure)?;
         let mut sealed = Vec::new();

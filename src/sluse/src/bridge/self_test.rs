@@ -14,7 +14,9 @@ impl Bridge {
     /// Tests the scanner with EICAR and with a harmless file, again and again until `shutdown`.
     pub(super) async fn test_scanner(self: Arc<Self>, shutdown: CancellationToken) {
         let Some(clamd) = &self.clamd else {
-            tracing::warn!("NO VIRUS SCANNER: only YARA looks at files; never run like this with citizens' data");
+            tracing::warn!(
+                "NO VIRUS SCANNER: only YARA looks at files; never run like this with citizens' data"
+            );
             return;
         };
         loop {

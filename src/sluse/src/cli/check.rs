@@ -13,7 +13,11 @@ pub(crate) async fn run(path: &Path) -> Result<Done, CommandError> {
     println!("ok  configuration, keys and rules of {}", path.display());
     for (database, queue) in settings.queues() {
         let depth = stores::queue(&stores::queues(&database)?, &queue).depth().await?;
-        println!("ok  queue {queue}: {} waiting, {} set aside", depth.ready + depth.delayed + depth.leased, depth.dead);
+        println!(
+            "ok  queue {queue}: {} waiting, {} set aside",
+            depth.ready + depth.delayed + depth.leased,
+            depth.dead
+        );
     }
     match &settings {
         AnySettings::Intake(settings) => {

@@ -31,7 +31,11 @@ pub(crate) enum Done {
 pub(crate) type CommandError = Box<dyn std::error::Error>;
 
 #[derive(Parser)]
-#[command(name = "sluse", version, about = "Secure asynchronous bridge from a municipality's DMZ to its secure zone")]
+#[command(
+    name = "sluse",
+    version,
+    about = "Secure asynchronous bridge from a municipality's DMZ to its secure zone"
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -43,7 +47,9 @@ enum Command {
     #[command(after_help = "Example: sluse demo --once")]
     Demo(crate::demo::Arguments),
     /// Make the folder of a zone: configuration, rules, keys, and the public keys that other zones import.
-    #[command(after_help = "Example: sluse init bridge --dir bridge --import dmz/public --import secure/public")]
+    #[command(
+        after_help = "Example: sluse init bridge --dir bridge --import dmz/public --import secure/public"
+    )]
     Init {
         /// Which zone.
         zone: Zone,

@@ -101,7 +101,10 @@ async fn list(config: &std::path::Path, json: bool) -> Result<Done, CommandError
 async fn show(config: &std::path::Path, json: bool, id: SubmissionId) -> Result<Done, CommandError> {
     let settings = Settings::load(config)?;
     let ledger = stores::report_ledger(&settings.ledger)?;
-    let (_, sealed) = ledger.find(id).await?.ok_or_else(|| format!("no report of {id}; `sluse quarantine ls` lists them"))?;
+    let (_, sealed) = ledger
+        .find(id)
+        .await?
+        .ok_or_else(|| format!("no report of {id}; `sluse quarantine ls` lists them"))?;
     let report = open_report(&settings, &sealed)?;
     if json {
         // Keys to withheld originals stay where they are.

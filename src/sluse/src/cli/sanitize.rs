@@ -128,7 +128,8 @@ pub(crate) async fn examine(
     let content = Arc::new(SealedMemory::copy_of(&bytes)?);
     drop(bytes);
     let file = TaskFile { content, sha256, name, media_type: String::new() };
-    let mut worker = sandbox.start(Task { fields: None, files: vec![file], limits: Limits::default() }).await?;
+    let mut worker =
+        sandbox.start(Task { fields: None, files: vec![file], limits: Limits::default() }).await?;
     loop {
         match worker.next().await {
             Ok(Some(Event::Finished { report, rebuilt, .. })) => return Ok((report, rebuilt)),
@@ -144,10 +145,9 @@ pub(crate) async fn examine(
 
 /// The extension of what the file is now: `a.docm` becomes `a.docx`; a name that fits stays.
 fn with_extension(path: &Path, format: Format) -> PathBuf {
-    let fits = path
-        .extension()
-        .and_then(|extension| extension.to_str())
-        .is_some_and(|extension| format.extensions().iter().any(|known| extension.eq_ignore_ascii_case(known)));
+    let fits = path.extension().and_then(|extension| extension.to_str()).is_some_and(|extension| {
+        format.extensions().iter().any(|known| extension.eq_ignore_ascii_case(known))
+    });
     if fits { path.to_owned() } else { path.with_extension(format.extension()) }
 }
 
@@ -164,7 +164,9 @@ fn print(entries: &[Entry], json: bool) {
         return;
     }
     let mut table = output::table(&["file", "type", "verdict", "reason"]);
-    for Entry { path, report, .. } in entries.iter().filter(|e| entries.len() <= 20 || !e.report.verdict.deliverable()) {
+    for Entry { path, report, .. } in
+        entries.iter().filter(|e| entries.len() <= 20 || !e.report.verdict.deliverable())
+    {
         table.add_row([
             path.display().to_string(),
             report.found.clone(),

@@ -53,7 +53,8 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Done, CommandError> {
         let bar = bar.clone();
         move |bytes| bar.inc(bytes)
     };
-    let answer = portal.submit(&submission, &arguments.files, arguments.idempotency_key.as_deref(), sent).await;
+    let answer =
+        portal.submit(&submission, &arguments.files, arguments.idempotency_key.as_deref(), sent).await;
     bar.finish_and_clear();
     let answer = answer?;
     let id = answer.get("id").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -106,7 +107,9 @@ fn fields(given: &[String]) -> Result<Map<String, Value>, CommandError> {
 fn progress(files: &[PathBuf]) -> Result<ProgressBar, CommandError> {
     let mut total = 0;
     for path in files {
-        total += std::fs::metadata(path).map_err(|cause| format!("cannot read {}: {cause}", path.display()))?.len();
+        total += std::fs::metadata(path)
+            .map_err(|cause| format!("cannot read {}: {cause}", path.display()))?
+            .len();
     }
     let bar = ProgressBar::new(total);
     bar.set_style(ProgressStyle::with_template("{bar:30} {bytes} of {total_bytes}, {bytes_per_sec}")?);

@@ -41,7 +41,8 @@ pub(crate) async fn run(config: &Path, json: bool) -> Result<Done, CommandError>
     }
     if let AnySettings::Intake(settings) = &settings {
         let counts = stores::intake_ledger(&settings.ledger)?.counts().await?;
-        status.submissions = counts.into_iter().map(|(state, count)| (state.as_str().to_owned(), count)).collect();
+        status.submissions =
+            counts.into_iter().map(|(state, count)| (state.as_str().to_owned(), count)).collect();
     }
     if json {
         output::json(&status);
@@ -49,7 +50,8 @@ pub(crate) async fn run(config: &Path, json: bool) -> Result<Done, CommandError>
     }
     let mut table = output::table(&["queue", "ready", "leased", "delayed", "dead", "oldest"]);
     for queue in &status.queues {
-        let oldest = queue.oldest_seconds.map_or_else(String::new, |s| output::age(std::time::Duration::from_secs(s)));
+        let oldest =
+            queue.oldest_seconds.map_or_else(String::new, |s| output::age(std::time::Duration::from_secs(s)));
         table.add_row([
             queue.queue.clone(),
             queue.ready.to_string(),

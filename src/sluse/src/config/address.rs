@@ -14,12 +14,7 @@ pub(crate) fn blob_directory(source: &Source, key: &'static str, text: &str) -> 
     path_after(source, key, text, "dir:")
 }
 
-fn path_after(
-    source: &Source,
-    key: &'static str,
-    text: &str,
-    scheme: &str,
-) -> Result<PathBuf, ConfigError> {
+fn path_after(source: &Source, key: &'static str, text: &str, scheme: &str) -> Result<PathBuf, ConfigError> {
     match text.strip_prefix(scheme) {
         Some(path) if !path.is_empty() => Ok(source.resolve(path.as_ref())),
         _ => Err(source.wrong(key, format!("{text:?} is not {scheme} followed by a path"))),

@@ -137,7 +137,8 @@ impl Settings {
         if file.accepted_suites.is_empty() {
             return Err(source.wrong("accepted_suites", "is empty: nothing could ever be opened"));
         }
-        let clamd = file.clamd.parse().map_err(|cause: AddressError| source.wrong("clamd", cause.to_string()))?;
+        let clamd =
+            file.clamd.parse().map_err(|cause: AddressError| source.wrong("clamd", cause.to_string()))?;
         let workers = source.within("workers", file.workers, 1..=1024)?;
         Ok(Self {
             contracts: Contracts::load(&rules.join("contracts"))?,
@@ -172,9 +173,7 @@ impl Settings {
                 file.memory_budget_bytes,
                 (1 << 20)..=(1 << 40),
             )?,
-            max_age: Duration::from_secs(
-                source.within("max_age_days", file.max_age_days, 1..=365)? * 86_400,
-            ),
+            max_age: Duration::from_secs(source.within("max_age_days", file.max_age_days, 1..=365)? * 86_400),
             max_attempts: file.max_attempts.max(1),
             outcomes: file.outcomes,
         })

@@ -112,7 +112,10 @@ impl Settings {
             (None, None) => {
                 return Err(source.wrong(
                     "listen",
-                    format!("{} is not a loopback address: set tls_certificate_file and tls_key_file", file.listen),
+                    format!(
+                        "{} is not a loopback address: set tls_certificate_file and tls_key_file",
+                        file.listen
+                    ),
                 ));
             }
             _ => return Err(source.wrong("tls_key_file", "set both tls_certificate_file and tls_key_file")),

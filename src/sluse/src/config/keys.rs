@@ -22,7 +22,8 @@ pub(crate) fn verifying(
     if paths.is_empty() {
         return Err(source.wrong(key, "is empty: nothing could ever be believed; name at least one key file"));
     }
-    let keys: Result<_, ConfigError> = paths.iter().map(|path| Ok(read_public(&source.resolve(path))?)).collect();
+    let keys: Result<_, ConfigError> =
+        paths.iter().map(|path| Ok(read_public(&source.resolve(path))?)).collect();
     Ok(VerifyingKeyRing::new(keys?))
 }
 
@@ -32,7 +33,11 @@ pub(crate) fn public(source: &Source, path: &Path) -> Result<PublicKey, ConfigEr
 }
 
 /// The keys that open what was sealed to this role: the current one and, during a rotation, older ones.
-pub(crate) fn ring(source: &Source, key: &'static str, paths: &[PathBuf]) -> Result<PrivateKeyRing, ConfigError> {
+pub(crate) fn ring(
+    source: &Source,
+    key: &'static str,
+    paths: &[PathBuf],
+) -> Result<PrivateKeyRing, ConfigError> {
     if paths.is_empty() {
         return Err(source.wrong(key, "is empty: nothing could ever be opened; name at least one key file"));
     }

@@ -99,15 +99,20 @@ impl AnySettings {
     #[must_use]
     pub fn queues(&self) -> Vec<(PathBuf, CodeWord)> {
         let dmz = |database: &Path| {
-            [stores::SUBMISSIONS, stores::OUTCOMES].map(|name| (database.to_owned(), CodeWord::constant(name))).to_vec()
+            [stores::SUBMISSIONS, stores::OUTCOMES]
+                .map(|name| (database.to_owned(), CodeWord::constant(name)))
+                .to_vec()
         };
         let reports = |database: &Path| (database.to_owned(), CodeWord::constant(stores::REPORTS));
         match self {
             Self::Intake(settings) => dmz(&settings.queue),
             Self::Bridge(settings) => {
                 let mut all = dmz(&settings.dmz_queue);
-                let destinations: BTreeSet<_> = settings.contracts.iter().map(|c| c.destination.clone()).collect();
-                all.extend(destinations.iter().map(|d| (settings.secure_queue.clone(), stores::delivery_queue(d))));
+                let destinations: BTreeSet<_> =
+                    settings.contracts.iter().map(|c| c.destination.clone()).collect();
+                all.extend(
+                    destinations.iter().map(|d| (settings.secure_queue.clone(), stores::delivery_queue(d))),
+                );
                 all.push(reports(&settings.secure_queue));
                 all
             }

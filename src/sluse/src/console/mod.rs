@@ -33,7 +33,9 @@ pub enum ReportError {
     #[error("the report does not open: {0}")]
     Sealed(String),
     /// Its content is not what this version writes.
-    #[error("the report cannot be read at line {line}, column {column}; it may be of another version of sluse")]
+    #[error(
+        "the report cannot be read at line {line}, column {column}; it may be of another version of sluse"
+    )]
     Content {
         /// Line in the JSON text.
         line: usize,
@@ -96,7 +98,9 @@ impl Console {
             }
         } else {
             tracing::error!(%id, "a report that no listed bridge signed was set aside");
-            self.reports.dead_letter(leased.receipt, &CodeWord::constant("not_signed_by_a_listed_bridge")).await
+            self.reports
+                .dead_letter(leased.receipt, &CodeWord::constant("not_signed_by_a_listed_bridge"))
+                .await
         };
         if let Err(cause) = settled {
             tracing::warn!(%id, %cause, "a report will be read again");

@@ -79,14 +79,18 @@ struct Zones {
 impl Zones {
     /// Makes what is missing and lets each zone import what the others made.
     fn make(dir: &Path) -> Result<Self, DemoError> {
-        let [dmz, bridge, secure, samples] = ["dmz", "bridge", "secure", "samples"].map(|name| dir.join(name));
+        let [dmz, bridge, secure, samples] =
+            ["dmz", "bridge", "secure", "samples"].map(|name| dir.join(name));
         let all = [(Zone::Dmz, &dmz), (Zone::Bridge, &bridge), (Zone::Secure, &secure)];
         for (zone, folder) in all {
             setup::zone(zone, folder, &[])?;
         }
         for (zone, folder) in all {
-            let others: Vec<PathBuf> =
-                all.iter().filter(|(other, _)| *other != zone).map(|(_, folder)| folder.join("public")).collect();
+            let others: Vec<PathBuf> = all
+                .iter()
+                .filter(|(other, _)| *other != zone)
+                .map(|(_, folder)| folder.join("public"))
+                .collect();
             setup::zone(zone, folder, &others)?;
         }
         stores::folder(&samples)?;
@@ -199,15 +203,23 @@ async fn evidence(zones: &Zones, id: SubmissionId) -> Result<String, DemoError> 
 }
 
 fn describe_delivery(manifest: &Value) -> String {
-    let list = |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
-    let word = |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
+    let list =
+        |value: &Value, name: &str| value.get(name).and_then(Value::as_array).cloned().unwrap_or_default();
+    let word =
+        |value: &Value, name: &str| value.get(name).and_then(Value::as_str).unwrap_or_default().to_owned();
     let mut lines = Vec::new();
     for attachment in list(manifest, "attachments") {
         let name = attachment.get("file").map(|file| word(file, "name")).unwrap_or_default();
-        let mut removed: Vec<String> =
-            list(&attachment, "removed").iter().map(|removed| word(removed, "what").replace('_', " ")).collect();
+        let mut removed: Vec<String> = list(&attachment, "removed")
+            .iter()
+            .map(|removed| word(removed, "what").replace('_', " "))
+            .collect();
         removed.dedup();
-        let removed = if removed.is_empty() { "nothing removed".to_owned() } else { format!("without {}", removed.join(", ")) };
+        let removed = if removed.is_empty() {
+            "nothing removed".to_owned()
+        } else {
+            format!("without {}", removed.join(", "))
+        };
         lines.push(format!("{name}: rebuilt, {removed}"));
     }
     lines.join("\n")

@@ -57,6 +57,7 @@ fn answer(result: Result<serde_json::Value, PortalError>) -> Response {
             let status = StatusCode::from_u16(status).unwrap_or(StatusCode::BAD_GATEWAY);
             (status, Json(serde_json::json!({ "detail": detail }))).into_response()
         }
-        Err(cause) => (StatusCode::BAD_GATEWAY, Json(serde_json::json!({ "detail": cause.to_string() }))).into_response(),
+        Err(cause) => (StatusCode::BAD_GATEWAY, Json(serde_json::json!({ "detail": cause.to_string() })))
+            .into_response(),
     }
 }

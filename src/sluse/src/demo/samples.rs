@@ -51,8 +51,20 @@ pub(super) fn all() -> Result<Vec<Sample>, SampleError> {
         sample("Word document with a macro", "invoice.docm", &building, "relayed", docx(true)?),
         sample("PDF with JavaScript", "drawing.pdf", &parking, "relayed", pdf_with_javascript()),
         sample("photo with GPS position", "house.jpg", &parking, "relayed", photo_with_position()?),
-        sample("zip of two files", "papers.zip", &building, "relayed", zip(&[("notes/description.docx", docx(false)?), ("drawing.pdf", pdf_with_javascript())])?),
-        sample("EICAR test virus in a zip", "drivers.zip", &building, "quarantined", zip(&[("setup.txt", eicar())])?),
+        sample(
+            "zip of two files",
+            "papers.zip",
+            &building,
+            "relayed",
+            zip(&[("notes/description.docx", docx(false)?), ("drawing.pdf", pdf_with_javascript())])?,
+        ),
+        sample(
+            "EICAR test virus in a zip",
+            "drivers.zip",
+            &building,
+            "quarantined",
+            zip(&[("setup.txt", eicar())])?,
+        ),
         sample("encrypted zip", "secret.zip", &building, "quarantined", encrypted_zip()?),
     ])
 }
@@ -115,7 +127,9 @@ fn docx(macros: bool) -> Result<Vec<u8>, SampleError> {
     ];
     if macros {
         let mut project = vec![0xd0, 0xcf, 0x11, 0xe0, 0xa1, 0xb1, 0x1a, 0xe1];
-        project.extend_from_slice(b"Attribute VB_Name = \"ThisDocument\"\r\nSub AutoOpen()\r\n  Shell \"calc.exe\"\r\nEnd Sub\r\n");
+        project.extend_from_slice(
+            b"Attribute VB_Name = \"ThisDocument\"\r\nSub AutoOpen()\r\n  Shell \"calc.exe\"\r\nEnd Sub\r\n",
+        );
         members.push(("word/vbaProject.bin", project));
     }
     zip(&members)
@@ -141,7 +155,10 @@ fn pdf_with_javascript() -> Vec<u8> {
     for offset in offsets {
         pdf.push_str(&format!("{offset:010} 00000 n \n"));
     }
-    pdf.push_str(&format!("trailer\n<< /Size {} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n", objects.len() + 1));
+    pdf.push_str(&format!(
+        "trailer\n<< /Size {} /Root 1 0 R >>\nstartxref\n{start}\n%%EOF\n",
+        objects.len() + 1
+    ));
     pdf.into_bytes()
 }
 

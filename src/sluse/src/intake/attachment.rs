@@ -115,7 +115,8 @@ struct Sink {
 
 impl Sink {
     async fn create(blobs: &Arc<dyn Blobs>, id: SubmissionId, index: u32) -> Result<Self, Problem> {
-        let sealer = BlobSealer::new(&BlobPlace { submission: id, index, direction: Direction::Dmz }).map_err(|cause| ours("seal", &cause))?;
+        let sealer = BlobSealer::new(&BlobPlace { submission: id, index, direction: Direction::Dmz })
+            .map_err(|cause| ours("seal", &cause))?;
         let writer = blobs.create().await.map_err(|cause| storage("create a blob", &cause))?;
         let blob = BlobRef::generate().map_err(|cause| ours("seal", &cause))?;
         Ok(Self { sealer, sealed: Vec::new(), blob, writer })

@@ -75,7 +75,9 @@ fn explain(cause: &multer::Error) -> &'static str {
         Error::IncompleteFieldData { .. } | Error::IncompleteStream | Error::StreamReadFailed(_) => {
             "the body ends before its last part does; nothing was accepted; send it again"
         }
-        Error::IncompleteHeaders | Error::ReadHeaderFailed(_) | Error::DecodeHeaderName { .. }
+        Error::IncompleteHeaders
+        | Error::ReadHeaderFailed(_)
+        | Error::DecodeHeaderName { .. }
         | Error::DecodeHeaderValue { .. } => "a part's headers cannot be read",
         _ => "the body is no well-formed multipart/form-data",
     }

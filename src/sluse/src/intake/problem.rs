@@ -82,7 +82,9 @@ impl Problem {
         match self {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::FormNotAllowed => StatusCode::FORBIDDEN,
-            Self::UnknownForm | Self::UnknownVersion | Self::FieldsInvalid(_) => StatusCode::UNPROCESSABLE_ENTITY,
+            Self::UnknownForm | Self::UnknownVersion | Self::FieldsInvalid(_) => {
+                StatusCode::UNPROCESSABLE_ENTITY
+            }
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
             Self::TooLarge { .. } => StatusCode::PAYLOAD_TOO_LARGE,
             Self::Silent { .. } => StatusCode::REQUEST_TIMEOUT,

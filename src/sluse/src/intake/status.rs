@@ -8,10 +8,10 @@ use axum::http::HeaderMap;
 use serde::Serialize;
 use sluse_envelope::SubmissionId;
 
+use crate::id::CodeWord;
 use crate::intake::Intake;
 use crate::intake::auth::authenticate;
 use crate::intake::problem::{Problem, ours};
-use crate::id::CodeWord;
 use crate::model::outcome::State;
 
 #[derive(Serialize)]

@@ -21,13 +21,13 @@ use sluse_envelope::{Direction, Manifest, Sealing, SubmissionId, UnixMillis};
 
 use crate::clock;
 use crate::contract::Contract;
+use crate::id::CodeWord;
+use crate::intake::Intake;
 use crate::intake::attachment::Attachments;
 use crate::intake::auth::{Caller, authenticate};
 use crate::intake::multipart::Parts;
 use crate::intake::problem::{self, Problem, ours};
 use crate::intake::receipt::{self, Accepted, IdempotencyKey};
-use crate::intake::Intake;
-use crate::id::CodeWord;
 use crate::ledger::intake::Begun;
 use crate::queue::{Message, Put, QueueError};
 
@@ -60,7 +60,8 @@ pub(super) async fn submit(State(intake): State<Arc<Intake>>, request: Request) 
     let key = IdempotencyKey::of(&head.headers)?;
     refuse_early(&intake, caller, &head.headers)?;
     let _slot = intake.uploads.try_acquire().map_err(|_| Problem::Busy)?;
-    let _claim = key.as_ref().map(|key| intake.claims.claim(key.digest()).ok_or(Problem::InProgress)).transpose()?;
+    let _claim =
+        key.as_ref().map(|key| intake.claims.claim(key.digest()).ok_or(Problem::InProgress)).transpose()?;
 
     let digest = key.as_ref().map(IdempotencyKey::digest);
     let fresh = SubmissionId::new(UnixMillis::now()).map_err(|cause| ours("begin", &cause))?;
@@ -111,14 +112,16 @@ async fn take(
     headers: &HeaderMap,
     body: Body,
 ) -> Result<Taken, Problem> {
-    let announced = headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u64>().ok());
+    let announced =
+        headers.get(header::CONTENT_LENGTH).and_then(|v| v.to_str().ok()).and_then(|v| v.parse::<u64>().ok());
     let mut parts = Parts::new(headers, body, intake.settings.idle)?;
     let missing = || Problem::Malformed("the first part is not named \"submission\"".to_owned());
     let mut first = parts.next().await?.ok_or_else(missing)?;
     if first.name() != Some("submission") {
         return Err(missing());
     }
-    let json = parts.whole(&mut first, "the part \"submission\"", "1 MiB, fixed", MAX_SUBMISSION_BYTES).await?;
+    let json =
+        parts.whole(&mut first, "the part \"submission\"", "1 MiB, fixed", MAX_SUBMISSION_BYTES).await?;
     drop(first);
     let submission: Submission = serde_json::from_slice(&json).map_err(|cause| {
         Problem::Malformed(format!(
@@ -160,7 +163,8 @@ fn contract_for<'a>(
         return Err(Problem::FormNotAllowed);
     }
     let contract = contracts.find(&submission.form, submission.version).ok_or(Problem::UnknownVersion)?;
-    let schema = intake.schemas.get(&(contract.form.clone(), contract.version)).ok_or(Problem::UnknownVersion)?;
+    let schema =
+        intake.schemas.get(&(contract.form.clone(), contract.version)).ok_or(Problem::UnknownVersion)?;
     schema.check(submission.fields.get().as_bytes()).map_err(Problem::FieldsInvalid)?;
     Ok(contract)
 }

@@ -20,7 +20,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 use super::{LedgerError, bad_column, time_column};
 use crate::id::{CodeWord, SubmissionId};
 use crate::model::outcome::State;
-use crate::sqlite::{id_column, Database, Schema, now_ms, to_ms};
+use crate::sqlite::{Database, Schema, id_column, now_ms, to_ms};
 
 const SCHEMA: Schema = Schema {
     what: "sluse intake ledger",

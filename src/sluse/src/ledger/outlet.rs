@@ -14,7 +14,7 @@ use rusqlite::{Connection, OptionalExtension, params};
 
 use super::{LedgerError, time_column, word_column};
 use crate::id::{CodeWord, SubmissionId};
-use crate::sqlite::{id_column, Database, Schema, now_ms, to_ms};
+use crate::sqlite::{Database, Schema, id_column, now_ms, to_ms};
 
 const SCHEMA: Schema = Schema {
     what: "sluse outlet ledger",

@@ -15,7 +15,7 @@ use rusqlite::{OptionalExtension, Row, params};
 
 use super::{LedgerError, bad_column, time_column};
 use crate::id::{BadName, SubmissionId};
-use crate::sqlite::{id_column, Database, Schema, now_ms};
+use crate::sqlite::{Database, Schema, id_column, now_ms};
 
 const SCHEMA: Schema = Schema {
     what: "sluse quarantine reports",

@@ -44,9 +44,14 @@ impl Accepted {
 }
 
 /// Verifies, opens and verifies again.
-pub(super) fn accept(settings: &Settings, destination: &Destination, sealed: &[u8]) -> Result<Accepted, Stopped> {
+pub(super) fn accept(
+    settings: &Settings,
+    destination: &Destination,
+    sealed: &[u8],
+) -> Result<Accepted, Stopped> {
     let unusable = |code, cause: String| Stopped::Unusable { code, cause };
-    let message = SealedMessage::parse(sealed).map_err(|cause| unusable("no_sealed_message", cause.to_string()))?;
+    let message =
+        SealedMessage::parse(sealed).map_err(|cause| unusable("no_sealed_message", cause.to_string()))?;
     let verified = message
         .verify(&settings.bridge_keys)
         .map_err(|cause| unusable("not_signed_by_a_listed_bridge", cause.to_string()))?;
@@ -58,8 +63,13 @@ pub(super) fn accept(settings: &Settings, destination: &Destination, sealed: &[u
         unusable("delivery_cannot_be_read", format!("at line {}, column {}", cause.line(), cause.column()))
     };
     let delivery: Delivery = serde_json::from_slice(opened.content()).map_err(shape)?;
-    jws::verify_detached(&settings.bridge_keys, jws::MANIFEST, &delivery.signature, delivery.manifest.as_bytes())
-        .map_err(|cause| unusable("manifest_not_signed_by_a_listed_bridge", cause.to_string()))?;
+    jws::verify_detached(
+        &settings.bridge_keys,
+        jws::MANIFEST,
+        &delivery.signature,
+        delivery.manifest.as_bytes(),
+    )
+    .map_err(|cause| unusable("manifest_not_signed_by_a_listed_bridge", cause.to_string()))?;
     let manifest: Manifest = serde_json::from_str(&delivery.manifest).map_err(shape)?;
     if manifest.id != opened.header().submission || manifest.destination != destination.name.as_str() {
         let cause = "the manifest is another submission's or another destination's".to_owned();
@@ -69,7 +79,10 @@ pub(super) fn accept(settings: &Settings, destination: &Destination, sealed: &[u
     let listed: Vec<(u32, &File)> =
         manifest.attachments.iter().filter_map(|a| a.file.as_ref().map(|file| (a.index, file))).collect();
     let fits = listed.len() == delivery.blobs.len()
-        && listed.iter().zip(&delivery.blobs).all(|((index, file), blob)| *index == blob.index && is_safe(&file.name));
+        && listed
+            .iter()
+            .zip(&delivery.blobs)
+            .all(|((index, file), blob)| *index == blob.index && is_safe(&file.name));
     if !fits {
         return Err(unusable("files_do_not_fit", "manifest and sealed files do not match".to_owned()));
     }

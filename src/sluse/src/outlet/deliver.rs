@@ -27,7 +27,11 @@ const STAGING: &str = ".incoming";
 
 impl Outlet {
     /// Accepts and delivers one message. Returns the blobs that are done with.
-    pub(super) async fn process(&self, destination: &Destination, sealed: &[u8]) -> Result<Vec<BlobRef>, Stopped> {
+    pub(super) async fn process(
+        &self,
+        destination: &Destination,
+        sealed: &[u8],
+    ) -> Result<Vec<BlobRef>, Stopped> {
         let accepted = accept(&self.settings, destination, sealed)?;
         let blobs = accepted.files().iter().map(|(_, sealed)| sealed.blob).collect();
         let id = accepted.manifest().id;

@@ -15,8 +15,8 @@ use tokio_util::task::TaskTracker;
 use crate::audit::{AuditLog, Event, Record, Role};
 use crate::blobs::Blobs;
 use crate::config::outlet::{Destination, Settings};
-use crate::ledger::outlet::OutletLedger;
 use crate::id::CodeWord;
+use crate::ledger::outlet::OutletLedger;
 use crate::queue::{Leased, Queue, QueueError};
 use crate::stores::{self, delivery_queue};
 
@@ -83,7 +83,8 @@ impl Outlet {
             };
             match leased {
                 Ok(batch) => {
-                    let works = batch.into_iter().map(|leased| self.handle(destination, queue.as_ref(), leased));
+                    let works =
+                        batch.into_iter().map(|leased| self.handle(destination, queue.as_ref(), leased));
                     futures_util::future::join_all(works).await;
                 }
                 Err(cause) => {
@@ -124,7 +125,8 @@ impl Outlet {
             }
             Err(Stopped::Unusable { code, cause }) => {
                 tracing::error!(%id, code, cause, "a delivery was set aside; `sluse queue ls` lists it");
-                let record = Record::of(Event::DeadLettered).about(id).with("reason", CodeWord::constant(code));
+                let record =
+                    Record::of(Event::DeadLettered).about(id).with("reason", CodeWord::constant(code));
                 if let Err(cause) = self.audit.append(record).await {
                     tracing::error!(%id, %cause, "the audit log cannot be written");
                 }
@@ -144,7 +146,9 @@ impl Outlet {
     /// Forgets deliveries older than any message can be, and removes blobs that no message can name any more.
     async fn keep_house(self: Arc<Self>, shutdown: CancellationToken) {
         loop {
-            if let Err(cause) = self.ledger.forget_before(crate::clock::now() - self.settings.remember, u32::MAX).await {
+            if let Err(cause) =
+                self.ledger.forget_before(crate::clock::now() - self.settings.remember, u32::MAX).await
+            {
                 tracing::warn!(%cause, "old deliveries could not be forgotten");
             }
             tokio::select! {

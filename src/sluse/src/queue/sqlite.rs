@@ -21,7 +21,7 @@ use super::{
     DeadLetter, Depth, LeaseReceipt, Leased, Listed, MAX_BODY, Message, Place, Put, Queue, QueueError,
 };
 use crate::id::{BadName, CodeWord, SubmissionId};
-use crate::sqlite::{id_column, Database, DatabaseError, Schema, from_ms, now_ms};
+use crate::sqlite::{Database, DatabaseError, Schema, from_ms, id_column, now_ms};
 
 const SCHEMA: Schema = Schema {
     what: "sluse queue",
