@@ -61,7 +61,15 @@ async fn queue(dir: &Path) {
         let put = move || {
             let queue = putter.clone();
             async move {
-                drop(queue.put(Message { id: SubmissionId::new(), body: vec![7; 4096] }).await.map(drop));
+                drop(
+                    queue
+                        .put(Message {
+                            id: SubmissionId::new(sluse_envelope::UnixMillis::now()).unwrap(),
+                            body: vec![7; 4096],
+                        })
+                        .await
+                        .map(drop),
+                );
             }
         };
         let count = measure("put of 4 KiB", tasks, put).await;
@@ -94,7 +102,9 @@ async fn audit(dir: &Path) {
         let append = move || {
             let log = log.clone();
             async move {
-                let record = Record::of(Event::Relayed).about(SubmissionId::new()).with("attachments", 3);
+                let record = Record::of(Event::Relayed)
+                    .about(SubmissionId::new(sluse_envelope::UnixMillis::now()).unwrap())
+                    .with("attachments", 3);
                 log.append(record).await.unwrap();
             }
         };
@@ -109,7 +119,7 @@ async fn blobs(dir: &Path) {
         let write = move || {
             let (blobs, content) = (blobs.clone(), Arc::clone(&content));
             async move {
-                let name = BlobRef::random();
+                let name = BlobRef::generate().unwrap();
                 let mut writer = blobs.create().await.unwrap();
                 writer.write(&content).await.unwrap();
                 writer.finish(&name).await.unwrap();

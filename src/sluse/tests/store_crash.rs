@@ -90,7 +90,7 @@ fn child_puts_and_acks() {
             let queue = queue.clone();
             tokio::spawn(async move {
                 loop {
-                    let id = SubmissionId::new();
+                    let id = SubmissionId::new(sluse_envelope::UnixMillis::now()).unwrap();
                     say("putting", id);
                     queue.put(Message { id, body: vec![7; 3000] }).await.unwrap();
                     say("put", id);
@@ -180,7 +180,7 @@ async fn processes_share_a_queue_and_each_message_goes_to_one() {
     let mut expected = BTreeSet::new();
     let mut puts = Vec::new();
     for _ in 0..300 {
-        let (queue, id) = (queue.clone(), SubmissionId::new());
+        let (queue, id) = (queue.clone(), SubmissionId::new(sluse_envelope::UnixMillis::now()).unwrap());
         expected.insert(format!("acked {id}."));
         puts.push(tokio::spawn(async move {
             assert_eq!(queue.put(Message { id, body: vec![1; 100] }).await.unwrap(), Put::Stored);
@@ -205,8 +205,9 @@ async fn processes_share_a_queue_and_each_message_goes_to_one() {
 
 /// What a blob of that name holds.
 fn content(name: &BlobRef) -> Vec<u8> {
-    let seed = usize::from(name.as_str().as_bytes()[0]) + 256 * usize::from(name.as_str().as_bytes()[1]);
-    name.as_str().bytes().cycle().take(seed * 37).collect()
+    let seed =
+        usize::from(name.to_string().as_bytes()[0]) + 256 * usize::from(name.to_string().as_bytes()[1]);
+    name.to_string().into_bytes().into_iter().cycle().take(seed * 37).collect()
 }
 
 #[test]
@@ -218,7 +219,7 @@ fn child_writes_blobs() {
             let blobs = blobs.clone();
             tokio::spawn(async move {
                 loop {
-                    let name = BlobRef::random();
+                    let name = BlobRef::generate().unwrap();
                     let mut writer = blobs.create().await.unwrap();
                     for piece in content(&name).chunks(100_000) {
                         writer.write(piece).await.unwrap();
@@ -281,7 +282,9 @@ fn child_appends() {
             let log = log.clone();
             tokio::spawn(async move {
                 loop {
-                    let record = Record::of(Event::Received).about(SubmissionId::new()).with("size_bytes", 7);
+                    let record = Record::of(Event::Received)
+                        .about(SubmissionId::new(sluse_envelope::UnixMillis::now()).unwrap())
+                        .with("size_bytes", 7);
                     say("at", log.append(record).await.unwrap());
                 }
             })

@@ -78,7 +78,12 @@ async fn child_queue() {
     let Some(dir) = folder() else { return };
     let queues = SqliteQueues::open(&dir.join("queue.db"), QueueOptions::default()).unwrap();
     let queue = queues.queue(&"q".parse().unwrap());
-    let put = || queue.put(Message { id: SubmissionId::new(), body: vec![1; 100_000] });
+    let put = || {
+        queue.put(Message {
+            id: SubmissionId::new(sluse_envelope::UnixMillis::now()).unwrap(),
+            body: vec![1; 100_000],
+        })
+    };
     let mut stored = 0;
     for _ in 0..5 {
         put().await.unwrap();
@@ -124,7 +129,7 @@ async fn child_blobs() {
     assert_eq!(fs::read_dir(dir.join("tmp")).unwrap().count(), 0);
     let mut writer = blobs.create().await.unwrap();
     writer.write(&[1; 700_000]).await.unwrap();
-    writer.finish(&BlobRef::random()).await.unwrap();
+    writer.finish(&BlobRef::generate().unwrap()).await.unwrap();
 }
 
 #[test]

@@ -7,7 +7,6 @@ use std::time::Duration;
 use ring::digest::{SHA256, digest};
 
 use super::*;
-use crate::id::SubmissionId;
 
 /// Stands in for a signature: nobody else in these tests knows the prefix.
 fn sign(bytes: &[u8]) -> [u8; 64] {

@@ -92,7 +92,7 @@ impl Blobs for DirectoryBlobs {
     }
 
     async fn open(&self, name: &BlobRef) -> Result<BlobReader, BlobError> {
-        let (path, name) = (self.path(name), name.clone());
+        let (path, name) = (self.path(name), *name);
         off_thread(move || {
             let file = durable::open(&path).map_err(|error| match error.kind() {
                 io::ErrorKind::NotFound => BlobError::Missing(name),
@@ -163,7 +163,7 @@ impl WriteBlob for DirectoryWriter {
     async fn finish(mut self: Box<Self>, name: &BlobRef) -> Result<u64, BlobError> {
         self.flush().await?;
         let temp = self.temp.take().ok_or(BlobError::Interrupted)?;
-        let (path, name, written) = (self.store.path(name), name.clone(), self.written);
+        let (path, name, written) = (self.store.path(name), *name, self.written);
         off_thread(move || {
             temp.publish(&path).map_err(|error| match error.kind() {
                 io::ErrorKind::AlreadyExists => BlobError::AlreadyThere(name),

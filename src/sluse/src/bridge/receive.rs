@@ -45,5 +45,5 @@ pub(super) fn receive(settings: &Settings, sealed: &[u8]) -> Result<Received, Un
         .map_err(|cause| unusable("cannot_be_opened", State::Rejected, cause.to_string()))?;
     let manifest = Manifest::from_json(opened.content())
         .map_err(|cause| unusable("manifest_cannot_be_read", State::Rejected, cause.to_string()))?;
-    Ok(Received { header: opened.header().clone(), manifest })
+    Ok(Received { header: *opened.header(), manifest })
 }

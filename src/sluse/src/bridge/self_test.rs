@@ -42,6 +42,6 @@ impl Bridge {
 
     /// A scan found the scanner down: lease nothing more until it passes its self-test.
     pub(super) fn scanner_is_down(&self) {
-        self.scanner_fit.send_if_modified(|fit| std::mem::take(fit));
+        self.scanner_fit.send_if_modified(std::mem::take);
     }
 }

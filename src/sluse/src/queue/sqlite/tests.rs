@@ -193,7 +193,7 @@ async fn dead_letter_lists_and_redrives() {
         (dead.len(), dead[0].id, dead[0].reason.as_str(), dead[0].bytes),
         (1, message.id, "unopenable", 6)
     );
-    assert!(!queue.redrive(SubmissionId::new()).await.unwrap());
+    assert!(!queue.redrive(crate::id::tests::new_id()).await.unwrap());
     assert!(queue.redrive(message.id).await.unwrap());
     assert!(queue.dead_letters(10).await.unwrap().is_empty());
     let leased = take_one(&queue).await;

@@ -117,7 +117,7 @@ async fn run(seed: u64) {
     let mut queue = queues.queue(&word("q"));
     let mut model = Model::default();
     let mut random = Random(seed);
-    let ids: Vec<_> = (0..10).map(|_| SubmissionId::new()).collect();
+    let ids: Vec<_> = (0..10).map(|_| crate::id::tests::new_id()).collect();
     let mut leases: Vec<(SubmissionId, u64, LeaseReceipt)> = Vec::new();
 
     for step in 0..300_u32 {
