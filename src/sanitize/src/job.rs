@@ -75,6 +75,10 @@ pub fn sanitize(
     sanitize_at(bytes, declared, 0, limits, &mut budget, inspector)
 }
 
+/// Places of removals that one report names; what is removed beyond them is counted under [`ELSEWHERE`], by kind.
+const MAX_PLACES: usize = 200;
+const ELSEWHERE: &str = "elsewhere";
+
 /// What is left of the limits that count over the whole top-level file.
 struct Budget {
     expanded: u64,
@@ -101,9 +105,12 @@ impl Job<'_> {
                 && r.sha256.is_none()
                 && removed.sha256.is_none()
         };
-        match self.removed.iter_mut().find(same) {
-            Some(known) => known.count = known.count.saturating_add(removed.count),
-            None => self.removed.push(removed),
+        if let Some(known) = self.removed.iter_mut().find(same) {
+            known.count = known.count.saturating_add(removed.count);
+        } else if self.removed.len() < MAX_PLACES || removed.r#where == ELSEWHERE {
+            self.removed.push(removed);
+        } else {
+            self.removed(Removed::new(removed.what, ELSEWHERE, removed.count));
         }
     }
 

@@ -391,7 +391,10 @@ fn connect(path: &Path) -> rusqlite::Result<Connection> {
 /// Recognises the file and brings its schema up to date.
 fn prepare(connection: &mut Connection, path: &Path, schema: Schema) -> Result<(), DatabaseError> {
     let sql = |error| DatabaseError::from_sql(path, error);
-    recognise(connection, path, schema)?;
+    // In one snapshot: another process may be making the file right now.
+    let snapshot = connection.transaction().map_err(sql)?;
+    recognise(&snapshot, path, schema)?;
+    snapshot.commit().map_err(sql)?;
     // SQLite does not wait for a lock when the mode changes, so two processes that make the file at once retry here.
     let deadline = Instant::now() + BUSY;
     loop {

@@ -15,6 +15,11 @@ use crate::model::outcome::{AttachmentCode, State};
 use crate::model::quarantine::{Kept, QuarantineReport, QuarantinedAttachment};
 use crate::queue::Message;
 
+/// Largest report, in bytes of JSON: with fields and padding it stays under the queue's limit of one message.
+const MAX_REPORT_BYTES: usize = 3 << 20;
+/// Removals that an attachment keeps in a report that would be too large.
+const MAX_REMOVED_LEFT: usize = 20;
+
 impl Bridge {
     /// Puts a report for whatever is not relayed into the secure zone's queue of reports.
     pub(super) async fn quarantine(&self, received: &Received, decision: &Decision) -> Result<(), Waits> {
@@ -30,7 +35,7 @@ impl Bridge {
             attachments.push(QuarantinedAttachment { code: *code, report: report.clone(), kept });
         }
         let id = received.header.submission;
-        let report = QuarantineReport {
+        let mut report = QuarantineReport {
             id,
             state: decision.state,
             form: plain(&received.manifest.form),
@@ -41,7 +46,7 @@ impl Bridge {
             fields: (decision.state != State::RelayedInPart).then(|| received.manifest.fields.clone()),
             attachments,
         };
-        let content = zeroize::Zeroizing::new(serde_json::to_vec(&report).map_err(Waits::ours)?);
+        let content = zeroize::Zeroizing::new(fitting_json(&mut report).map_err(Waits::ours)?);
         let body = self.seal(id, Direction::Quarantine, &self.settings.quarantine_key, &content)?;
         self.reports.put(Message { id, body }).await.map_err(Waits::secure)?;
         Ok(())
@@ -79,5 +84,55 @@ impl Bridge {
         let blob = BlobRef::generate().map_err(Waits::ours)?;
         writer.finish(&blob).await.map_err(Waits::secure)?;
         Ok(Some(Kept { blob, key: done.key, size: done.size, sha256: done.sha256.to_string() }))
+    }
+}
+
+/// The report as JSON that fits a queue message: when it would not, the nesting of its largest parts is left out, and said to be.
+fn fitting_json(report: &mut QuarantineReport) -> serde_json::Result<Vec<u8>> {
+    let json = serde_json::to_vec(report)?;
+    if json.len() <= MAX_REPORT_BYTES {
+        return Ok(json);
+    }
+    for attachment in &mut report.attachments {
+        let report = &mut attachment.report;
+        if !report.children.is_empty() {
+            report.reason.push_str(" (the reports of nested files are left out: there are too many)");
+            report.children.clear();
+        }
+        report.removed.truncate(MAX_REMOVED_LEFT);
+    }
+    serde_json::to_vec(report)
+}
+
+#[cfg(test)]
+mod tests {
+    use sluse_sanitize::Report;
+
+    use super::*;
+
+    #[test]
+    fn a_report_of_very_many_nested_files_still_fits_a_message() {
+        let nested =
+            |n: usize| Report::unexamined(&format!("{n}{}", "n".repeat(190)), "", 1, &"0".repeat(64));
+        let mut outer = nested(0);
+        outer.children = (0..10_000).map(nested).collect();
+        let mut report = QuarantineReport {
+            id: crate::id::tests::new_id(),
+            state: State::Quarantined,
+            form: "form".to_owned(),
+            version: 1,
+            sealed_at: String::new(),
+            examined_at: String::new(),
+            problem: None,
+            fields: None,
+            attachments: vec![QuarantinedAttachment {
+                code: AttachmentCode::Refused,
+                report: outer,
+                kept: None,
+            }],
+        };
+        let json = fitting_json(&mut report).unwrap();
+        assert!(json.len() <= MAX_REPORT_BYTES);
+        assert!(String::from_utf8(json).unwrap().contains("are left out"));
     }
 }

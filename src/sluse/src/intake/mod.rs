@@ -100,7 +100,8 @@ impl Intake {
             .route("/v1/submissions/{id}", get(status::status))
             .route("/healthz", get(|| async { "ok\n" }))
             .with_state(Arc::clone(&self));
-        tracing::info!(listen = %self.settings.listen, tls = tls.is_some(), "intake is ready");
+        let address = listener.local_addr().unwrap_or(self.settings.listen);
+        tracing::info!(listen = %address, tls = tls.is_some(), "intake is ready");
         tokio::join!(
             http::serve(listener, tls, router, shutdown.clone()),
             outcomes::follow(&self, &shutdown),

@@ -1,0 +1,12 @@
+//! Whole-system tests: the real binary, one process per role, a real clamd, private folders and ports.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing, missing_docs)]
+
+mod big;
+mod clamd;
+mod commands;
+mod confidential;
+mod crash;
+mod errors;
+mod scanner_faults;
+mod town;
