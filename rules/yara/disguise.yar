@@ -52,8 +52,7 @@ rule page_that_assembles_a_program
         $offer2 = "msSaveOrOpenBlob" nocase
         // The start of a program, a ZIP file and a disk image in Base64.
         $program = "TVqQAAMAAAAEAAAA"
-        $zip = /UEsDB[A-Za-z0-9+\/]{200}/
-        $again = /[A-Za-z0-9+\/]{10000}/
+        $zip = "UEsDB"
     condition:
-        $page in (0..4096) and $decode and any of ($offer*) and ($program or $zip or $again)
+        $page in (0..4096) and $decode and any of ($offer*) and ($program or $zip)
 }

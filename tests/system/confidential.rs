@@ -13,8 +13,7 @@ const MARKER: &str = "MARKER-7f3c1e0b-citizen-secret";
 const SUBMISSIONS: usize = 40;
 
 fn holds_marker(path: &PathBuf) -> bool {
-    std::fs::read(path)
-        .is_ok_and(|bytes| bytes.windows(MARKER.len()).any(|window| window == MARKER.as_bytes()))
+    std::fs::read(path).is_ok_and(|bytes| String::from_utf8_lossy(&bytes).contains(MARKER))
 }
 
 #[test]

@@ -49,7 +49,10 @@ fn stem(name: &str) -> String {
     let clean = clean.trim();
     if clean.is_empty() {
         "file".to_owned()
-    } else if DEVICES.contains(&clean.to_lowercase().as_str()) || clean.starts_with('-') {
+    } else if DEVICES.contains(&clean.to_lowercase().as_str())
+        || clean.starts_with('-')
+        || clean.eq_ignore_ascii_case("manifest")
+    {
         format!("_{clean}")
     } else {
         clean.to_owned()
@@ -80,6 +83,8 @@ mod tests {
         assert_eq!(give(&mut names, "..."), "__.docx");
         assert_eq!(give(&mut names, ""), "file.docx");
         assert_eq!(give(&mut names, "-rf"), "_-rf.docx");
+        // What lies beside the files in a delivery.
+        assert_eq!(give(&mut names, "Manifest.json"), "_Manifest.docx");
     }
 
     #[test]

@@ -53,8 +53,18 @@ pub enum SetupError {
     #[error(transparent)]
     Folder(#[from] stores::StartError),
     /// The folder to import from has no public key.
-    #[error("{0} has no *.pub file: import the folder public/ of another zone")]
+    #[error("{0} has no public key that this zone needs: import the folder public/ of another zone")]
     NothingToImport(PathBuf),
+    /// A different key of this name is trusted already.
+    #[error(
+        "{path} is another key than {from}: for a rotation put both into the configuration under names of their own"
+    )]
+    OtherKey {
+        /// The trusted key.
+        path: PathBuf,
+        /// The key that was to be imported.
+        from: PathBuf,
+    },
 }
 
 /// What was made.
@@ -97,22 +107,25 @@ pub fn zone(zone: Zone, folder: &Path, imports: &[PathBuf]) -> Result<Made, Setu
     for sub in ["keys", "public", "trust"] {
         stores::folder(&folder.join(sub))?;
     }
-    for import in imports {
-        setup.import(import)?;
-    }
     let needed: &[&str] = match zone {
+        Zone::Dmz => &["bridge-seal.pub", "bridge-sign.pub"],
+        Zone::Bridge => &["intake-sign.pub", "outlet-seal.pub", "quarantine-seal.pub"],
+        Zone::Secure => &["bridge-sign.pub"],
+    };
+    for import in imports {
+        setup.import(import, needed)?;
+    }
+    match zone {
         Zone::Dmz => {
             setup.rules()?;
             setup.signing_key("intake-sign")?;
             setup.intake()?;
-            &["bridge-seal.pub", "bridge-sign.pub"]
         }
         Zone::Bridge => {
             setup.rules()?;
             setup.signing_key("bridge-sign")?;
             setup.sealing_key("bridge-seal")?;
             setup.file("bridge.toml", BRIDGE)?;
-            &["intake-sign.pub", "outlet-seal.pub", "quarantine-seal.pub"]
         }
         Zone::Secure => {
             setup.signing_key("outlet-sign")?;
@@ -120,9 +133,8 @@ pub fn zone(zone: Zone, folder: &Path, imports: &[PathBuf]) -> Result<Made, Setu
             setup.sealing_key("quarantine-seal")?;
             setup.file("outlet.toml", OUTLET)?;
             setup.file("console.toml", CONSOLE)?;
-            &["bridge-sign.pub"]
         }
-    };
+    }
     let trust = folder.join("trust");
     setup.made.missing = needed.iter().map(|name| trust.join(name)).filter(|path| !path.exists()).collect();
     Ok(setup.made)
@@ -162,11 +174,13 @@ impl Setup<'_> {
             return Ok(());
         }
         let path = self.folder.join("portal.token");
-        let mut random = [0; 32];
-        getrandom::fill(&mut random)
-            .map_err(|cause| SetupError::Key { path: path.clone(), cause: cause.to_string() })?;
-        let token = hex::encode(random);
-        self.file("portal.token", &token)?;
+        if !path.exists() {
+            let mut random = [0; 32];
+            getrandom::fill(&mut random)
+                .map_err(|cause| SetupError::Key { path: path.clone(), cause: cause.to_string() })?;
+            self.file("portal.token", &hex::encode(random))?;
+        }
+        let token = fs::read_to_string(&path).map_err(|cause| SetupError::File { path, cause })?;
         let digest = sluse_sanitize::report::sha256_hex(token.as_bytes());
         self.file("intake.toml", &INTAKE.replace(NO_TOKEN, &digest))
     }
@@ -198,21 +212,23 @@ impl Setup<'_> {
         (!private.exists()).then_some((private, public))
     }
 
-    /// Copies every public key of another zone's `public/`.
-    fn import(&mut self, from: &Path) -> Result<(), SetupError> {
+    /// Copies the keys that this zone needs from another zone's `public/`; never over a different key.
+    fn import(&mut self, from: &Path, needed: &[&str]) -> Result<(), SetupError> {
         let failed = |path: &Path, cause| SetupError::File { path: path.to_owned(), cause };
-        let listing = fs::read_dir(from).map_err(|cause| failed(from, cause))?;
         let mut any = false;
-        for entry in listing {
-            let path = entry.map_err(|cause| failed(from, cause))?.path();
-            let Some(name) = path.file_name().filter(|_| path.extension().is_some_and(|e| e == "pub")) else {
-                continue;
+        for name in needed {
+            let (path, target) = (from.join(name), self.folder.join("trust").join(name));
+            let bytes = match fs::read(&path) {
+                Err(cause) if cause.kind() == io::ErrorKind::NotFound => continue,
+                read => read.map_err(|cause| failed(&path, cause))?,
             };
-            let target = self.folder.join("trust").join(name);
-            let bytes = fs::read(&path).map_err(|cause| failed(&path, cause))?;
-            crate::durable::write(&target, &bytes).map_err(|cause| failed(&target, cause))?;
-            self.made.new.push(target);
             any = true;
+            match fs::read(&target) {
+                Ok(known) if known == bytes => continue,
+                Ok(_) => return Err(SetupError::OtherKey { path: target, from: path }),
+                Err(_) => crate::durable::write(&target, &bytes).map_err(|cause| failed(&target, cause))?,
+            }
+            self.made.new.push(target);
         }
         if any { Ok(()) } else { Err(SetupError::NothingToImport(from.to_owned())) }
     }

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use sluse_envelope::{Domain, Signature, SigningKey, VerifyingKey};
 
@@ -134,6 +134,12 @@ pub(crate) fn parent(file: &Path) -> Result<(), StartError> {
     file.parent().map_or(Ok(()), folder)
 }
 
+/// Makes a folder that survives a power cut.
+pub(crate) fn durable_folder(path: &Path) -> Result<(), StartError> {
+    let made = crate::durable::create_dir(path);
+    made.map_err(|cause| StartError::Folder { path: path.display().to_string(), cause })
+}
+
 /// Makes a folder that only its owner can enter.
 pub(crate) fn folder(path: &Path) -> Result<(), StartError> {
     use std::os::unix::fs::DirBuilderExt as _;
@@ -141,11 +147,20 @@ pub(crate) fn folder(path: &Path) -> Result<(), StartError> {
     made.map_err(|cause| StartError::Folder { path: path.display().to_string(), cause })
 }
 
+/// Pause before a message is tried again: a quarter of its age, so that the pauses grow, within 1 s and 60 s.
+pub(crate) fn retry_delay(enqueued_at: SystemTime) -> Duration {
+    let age = enqueued_at.elapsed().unwrap_or_default();
+    (age / 4).clamp(Duration::from_secs(1), Duration::from_secs(60))
+}
+
+/// Age at which no message can name a blob any more: above the longest `max_age_days` of a bridge.
+pub(crate) const ORPHAN_AGE: Duration = Duration::from_secs(400 * 86_400);
+
 /// Removes blobs older than anything that could still name them.
-pub(crate) async fn collect_orphans(blobs: &dyn Blobs, older_than: Duration) {
+pub(crate) async fn collect_orphans(blobs: &dyn Blobs) {
     /// Blobs removed in one run.
     const BATCH: usize = 10_000;
-    match blobs.list(older_than, BATCH).await {
+    match blobs.list(ORPHAN_AGE, BATCH).await {
         Ok(orphans) => {
             for orphan in orphans {
                 if let Err(cause) = blobs.delete(&orphan.name).await {

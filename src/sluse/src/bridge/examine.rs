@@ -92,9 +92,9 @@ pub(super) enum NoVerdict {
     /// No worker could be started.
     #[error("worker: {0}")]
     Worker(StartError),
-    /// The worker failed while it checked the fields, before any file.
-    #[error("worker, checking the fields: {0}")]
-    Fields(Fault),
+    /// The worker was ended from outside, or lost: nothing of it is the content's doing.
+    #[error("worker: {0}")]
+    Interrupted(Fault),
 }
 
 /// An attachment on its way through the examination.
@@ -103,14 +103,25 @@ struct Pending<'a> {
     content: Option<Arc<SealedMemory>>,
     report: Report,
     rebuilt: Option<(Vec<u8>, Format)>,
+    /// The worst that anything but the worker has said; whatever the worker says later does not mend it.
+    finding: Option<(Verdict, String)>,
 }
 
 impl Pending<'_> {
-    /// Worsens the verdict; what was rebuilt is gone then.
+    /// Adds a finding: it stays, and what was rebuilt is gone.
     fn condemn(&mut self, verdict: Verdict, reason: String) {
-        if verdict > self.report.verdict || self.rebuilt.is_some() {
-            self.report.verdict = self.report.verdict.max(verdict);
-            self.report.reason = reason;
+        if self.finding.as_ref().is_none_or(|(known, _)| verdict > *known) {
+            self.finding = Some((verdict, reason));
+        }
+        self.apply_finding();
+    }
+
+    /// Holds the report to the worst finding.
+    fn apply_finding(&mut self) {
+        let Some((verdict, reason)) = &self.finding else { return };
+        if *verdict >= self.report.verdict || self.rebuilt.is_some() {
+            self.report.verdict = *verdict;
+            self.report.reason.clone_from(reason);
         }
         self.rebuilt = None;
         self.report.rebuilt_as = None;
@@ -144,9 +155,11 @@ impl Bridge {
         attachments: &[Attachment],
     ) -> Result<Examined, NoVerdict> {
         let mut pending = Vec::with_capacity(attachments.len());
+        let mut before = 0_u64;
         for (index, attachment) in attachments.iter().enumerate() {
             let index = u32::try_from(index).unwrap_or(u32::MAX);
-            pending.push(self.admit(id, index, contract, attachment).await?);
+            pending.push(self.admit(id, index, before, contract, attachment).await?);
+            before = before.saturating_add(attachment.size);
         }
         for file in &mut pending {
             self.scan_original(file).await?;
@@ -165,16 +178,19 @@ impl Bridge {
         &self,
         id: SubmissionId,
         index: u32,
+        before: u64,
         contract: &Contract,
         attachment: &'a Attachment,
     ) -> Result<Pending<'a>, NoVerdict> {
-        let mut file =
-            Pending { attachment, content: None, report: unexamined(attachment, ""), rebuilt: None };
+        let report = unexamined(attachment, "");
+        let mut file = Pending { attachment, content: None, report, rebuilt: None, finding: None };
         let limits = &self.settings.policy.limits;
         let over = if index >= contract.attachments.max_count {
             Some(("attachments.max_count", u64::from(contract.attachments.max_count)))
         } else if attachment.size > contract.attachments.max_bytes {
             Some(("attachments.max_bytes", contract.attachments.max_bytes))
+        } else if before.saturating_add(attachment.size) > contract.attachments.max_total_bytes {
+            Some(("attachments.max_total_bytes", contract.attachments.max_total_bytes))
         } else if attachment.size > limits.max_bytes {
             Some(("limits.max_bytes", limits.max_bytes))
         } else if attachment.size > self.settings.clamd_max_stream_bytes {
@@ -183,13 +199,13 @@ impl Bridge {
             None
         };
         if let Some((key, limit)) = over {
-            file.report.reason =
-                format!("the attachment is over the limit {limit} ({key}) and was not examined");
+            let reason = format!("the attachment is over the limit {limit} ({key}) and was not examined");
+            file.condemn(Verdict::Unscannable, reason);
             return Ok(file);
         }
         match fetch(&self.dmz_blobs, id, index, attachment).await {
             Ok(content) => file.content = Some(Arc::new(content)),
-            Err(cause @ FetchError::Tampered(_)) => file.report.reason = cause.to_string(),
+            Err(cause @ FetchError::Tampered(_)) => file.condemn(Verdict::Unscannable, cause.to_string()),
             Err(cause) => return Err(NoVerdict::Fetch(cause)),
         }
         Ok(file)
@@ -282,29 +298,46 @@ impl Bridge {
                         }
                     }
                     Ok(None) => break None,
+                    Err(fault) if is_ours(&fault) => return Err(NoVerdict::Interrupted(fault)),
                     Err(fault) => break Some(fault),
                 }
             };
-            waiting.drain(..finished.min(waiting.len()));
-            match (fault, checked) {
-                (None, Some(checked)) => return Ok(checked),
-                (Some(fault), None) => return Err(NoVerdict::Fields(fault)),
-                (None, None) => return Err(NoVerdict::Fields(Fault::BadFrame("it ended without an answer"))),
-                (Some(fault), Some(known)) => {
-                    checked = Some(known);
-                    if !waiting.is_empty()
-                        && let Some(file) = pending.get_mut(waiting.remove(0))
-                    {
-                        tracing::warn!(%fault, "a worker failed on a file; the file is unscannable");
-                        file.condemn(
-                            Verdict::Unscannable,
-                            format!("the examination did not end well: {fault}"),
-                        );
-                    }
+            let Some(fault) = fault else {
+                return Ok(checked.unwrap_or_else(|| Err(unchecked(&"the worker gave no answer"))));
+            };
+            tracing::warn!(%fault, "a worker failed; what it had in hand is unscannable");
+            if checked.is_none() {
+                checked = Some(Err(unchecked(&fault)));
+            } else if let Some(in_hand) = worker.current().filter(|n| *n < waiting.len()) {
+                // What was said of the file in hand before the fault no longer counts.
+                finished = in_hand;
+                if let Some(file) = waiting.get(in_hand).and_then(|n| pending.get_mut(*n)) {
+                    file.condemn(Verdict::Unscannable, format!("the examination did not end well: {fault}"));
                 }
+                finished += 1;
+            }
+            waiting.drain(..finished.min(waiting.len()));
+            if waiting.is_empty() {
+                return Ok(checked.unwrap_or_else(|| Err(unchecked(&fault))));
             }
         }
     }
+}
+
+/// Whether a fault says nothing of the content: the socket failed, or somebody ended the worker as this bridge is ended.
+fn is_ours(fault: &Fault) -> bool {
+    const HANGUP: i32 = 1;
+    const INTERRUPT: i32 = 2;
+    const TERMINATE: i32 = 15;
+    matches!(
+        fault,
+        Fault::Socket(_) | Fault::Gone | Fault::Crashed { signal: HANGUP | INTERRUPT | TERMINATE }
+    )
+}
+
+/// Fields that no worker could check are not valid.
+fn unchecked(cause: &dyn std::fmt::Display) -> Vec<FieldError> {
+    vec![FieldError { pointer: String::new(), message: format!("the fields could not be checked: {cause}") }]
 }
 
 fn task_file(file: &Pending<'_>) -> Option<TaskFile> {
@@ -323,11 +356,7 @@ fn merge(file: &mut Pending<'_>, report: Report, rebuilt: Option<(Vec<u8>, Forma
     steps.append(&mut file.report.steps);
     file.report.steps = steps;
     file.rebuilt = rebuilt;
-    // `unexamined` starts as unscannable without a scan's word for it; only a reason makes it a finding.
-    if !before.reason.is_empty() {
-        let verdict = before.verdict;
-        file.condemn(verdict, before.reason);
-    }
+    file.apply_finding();
 }
 
 /// Holds the verdict against the contract and gives out the proof.
@@ -365,4 +394,59 @@ fn not_accepted(contract: &Contract, report: &Report) -> Option<String> {
 pub(super) fn unexamined(attachment: &Attachment, reason: &str) -> Report {
     let Attachment { name, media_type, size, sha256, .. } = attachment;
     Report { reason: reason.to_owned(), ..Report::unexamined(name, media_type, *size, &sha256.to_string()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use sluse_envelope::{BlobKey, BlobRef, Sha256};
+
+    use super::*;
+
+    fn attachment() -> Attachment {
+        Attachment {
+            name: "a.txt".to_owned(),
+            media_type: String::new(),
+            size: 1,
+            sha256: Sha256::of(b"a"),
+            blob: BlobRef::generate().unwrap(),
+            key: BlobKey::generate().unwrap(),
+        }
+    }
+
+    fn pending(attachment: &Attachment) -> Pending<'_> {
+        let report = unexamined(attachment, "");
+        Pending { attachment, content: None, report, rebuilt: None, finding: None }
+    }
+
+    fn rebuilt(attachment: &Attachment) -> Report {
+        Report {
+            verdict: Verdict::Rebuilt,
+            rebuilt_as: Some(Format::Text),
+            ..unexamined(attachment, "rebuilt")
+        }
+    }
+
+    #[test]
+    fn what_clamd_could_not_scan_stays_unscannable_whatever_the_worker_says_later() {
+        let attachment = attachment();
+        let mut file = pending(&attachment);
+        file.condemn(Verdict::Unscannable, "clamd could not scan a file in it".to_owned());
+        merge(&mut file, rebuilt(&attachment), Some((b"a".to_vec(), Format::Text)));
+        assert_eq!(file.report.verdict, Verdict::Unscannable);
+        assert_eq!(file.report.reason, "clamd could not scan a file in it");
+        assert!(file.rebuilt.is_none() && file.report.rebuilt_as.is_none());
+    }
+
+    #[test]
+    fn a_finding_after_the_rebuild_takes_the_rebuilt_file_away() {
+        let attachment = attachment();
+        let mut file = pending(&attachment);
+        merge(&mut file, rebuilt(&attachment), Some((b"a".to_vec(), Format::Text)));
+        assert!(file.rebuilt.is_some());
+        file.condemn(Verdict::Infected, "found".to_owned());
+        assert!(file.rebuilt.is_none());
+        // A milder finding afterwards changes nothing.
+        file.condemn(Verdict::Unscannable, "later".to_owned());
+        assert_eq!((file.report.verdict, file.report.reason.as_str()), (Verdict::Infected, "found"));
+    }
 }

@@ -41,8 +41,6 @@ mod self_test;
 const EXTEND_EVERY: Duration = Duration::from_secs(4);
 /// Longest wait of one lease call.
 const LEASE_WAIT: Duration = Duration::from_secs(5);
-/// Longest pause before a submission is tried again.
-const MAX_RETRY: Duration = Duration::from_secs(60);
 
 /// A running bridge.
 pub struct Bridge {
@@ -53,6 +51,7 @@ pub struct Bridge {
     deliveries: HashMap<CodeWord, Arc<dyn Queue>>,
     dmz_blobs: Arc<dyn Blobs>,
     secure_blobs: Arc<dyn Blobs>,
+    quarantine_blobs: Arc<dyn Blobs>,
     audit: AuditLog,
     clamd: Option<Clamd>,
     sandbox: Sandbox,
@@ -92,6 +91,7 @@ impl Bridge {
             deliveries,
             dmz_blobs: stores::blobs(&settings.dmz_blobs, 0)?,
             secure_blobs: stores::blobs(&settings.secure_blobs, 0)?,
+            quarantine_blobs: stores::blobs(&settings.quarantine_blobs, 0)?,
             audit: stores::audit(&settings.audit, Role::Bridge, &settings.signing_key)?,
             scanner_fit: watch::Sender::new(clamd.is_none()),
             clamd,
@@ -140,7 +140,7 @@ impl Bridge {
 
     /// Works on one submission while keeping its lease, then settles it.
     async fn handle(&self, leased: Leased) {
-        let Leased { message, attempt, receipt, .. } = leased;
+        let Leased { message, attempt, receipt, enqueued_at } = leased;
         let id = message.id;
         let ended = {
             let mut work = std::pin::pin!(self.process(&message, attempt));
@@ -162,7 +162,7 @@ impl Bridge {
                 self.submissions.dead_letter(receipt, &CodeWord::constant(code)).await
             }
             process::Ended::Wait { cause } => {
-                let delay = Duration::from_secs(1 << attempt.min(6)).min(MAX_RETRY);
+                let delay = stores::retry_delay(enqueued_at);
                 tracing::warn!(%id, attempt, cause, delay_seconds = delay.as_secs(), "submission waits and is tried again");
                 self.submissions.nack(receipt, delay).await
             }

@@ -7,7 +7,7 @@ use crate::audit::{Event, Record};
 use crate::bridge::Bridge;
 use crate::bridge::decide::{Decision, decide, hold_unexamined};
 use crate::bridge::examine::unexamined;
-use crate::bridge::receive::{Received, Unusable, receive};
+use crate::bridge::receive::{NotReceived, Received, Unusable, receive};
 use crate::id::CodeWord;
 use crate::model::outcome::{AttachmentCode, Outcome, State};
 use crate::queue::Message;
@@ -75,14 +75,15 @@ impl Bridge {
     }
 
     async fn try_process(&self, message: &Message, attempt: u32) -> Result<Ended, Waits> {
-        let received = match receive(&self.settings, &message.body) {
+        let received = match receive(&self.settings, message) {
             Ok(received) => received,
-            Err(unusable) => return self.set_aside(message.id, unusable).await,
+            Err(NotReceived::Unusable(unusable)) => return self.set_aside(message.id, unusable).await,
+            Err(NotReceived::Early(cause)) => return Ok(Ended::Wait { cause }),
         };
         let id = received.header.submission;
         if attempt > self.settings.max_attempts {
-            let cause = format!("{attempt} examinations were begun and none was ended");
-            let unusable = Unusable { code: "too_many_attempts", outcome: Some(State::Rejected), cause };
+            let cause = format!("{} bridges died over it", attempt - 1);
+            let unusable = Unusable { code: "too_many_attempts", outcome: None, cause };
             return self.set_aside(id, unusable).await;
         }
 
@@ -92,7 +93,9 @@ impl Bridge {
             tokio::select! {
                 decision = &mut deciding => decision?,
                 () = tokio::time::sleep(ANNOUNCE_AFTER) => {
-                    self.announce(id, State::Examining, Vec::new()).await?;
+                    if let Err(cause) = self.announce(id, State::Examining, Vec::new()).await {
+                        tracing::warn!(%id, %cause, "a long examination could not be announced");
+                    }
                     deciding.await?
                 }
             }

@@ -67,7 +67,7 @@ impl Bridge {
         };
         let place = BlobPlace { submission, index, direction: Direction::Quarantine };
         let mut sealer = BlobSealer::new(&place).map_err(Waits::ours)?;
-        let mut writer = self.secure_blobs.create().await.map_err(Waits::secure)?;
+        let mut writer = self.quarantine_blobs.create().await.map_err(Waits::secure)?;
         let mut sealed = Vec::new();
         loop {
             match opening.next().await {

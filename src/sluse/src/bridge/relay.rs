@@ -5,7 +5,7 @@
 
 use sluse_envelope::jws;
 use sluse_envelope::{BlobPlace, BlobRef, BlobSealer, Direction};
-use sluse_sanitize::Report;
+use sluse_sanitize::{Removed, Report};
 
 use crate::audit::Position;
 use crate::bridge::Bridge;
@@ -19,6 +19,8 @@ use crate::model::delivery::{Attachment, AuditPosition, Delivery, File, Manifest
 use crate::queue::Message;
 use crate::untrusted::Untrusted;
 
+/// Removals that a manifest names over all its attachments, so that it fits a queue message.
+const MAX_REMOVED: usize = 2000;
 /// Sealed bytes handed to the blob store at once.
 const CHUNK_BYTES: usize = 1 << 20;
 
@@ -96,7 +98,7 @@ fn manifest(
             reason: report.reason.clone(),
             original_sha256: report.sha256.clone(),
             original_size: report.size,
-            removed: report.removed.clone(),
+            removed: removals(report, MAX_REMOVED / reports.len().max(1)),
             file,
         });
     }
@@ -115,4 +117,30 @@ fn manifest(
         attachments,
     };
     serde_json::to_string_pretty(&manifest).map_err(Waits::ours)
+}
+
+/// What the attachment and all that is nested in it no longer have; beyond `max` places, counted by kind.
+fn removals(report: &Report, max: usize) -> Vec<Removed> {
+    let mut all = Vec::new();
+    collect(report, "", &mut all);
+    let rest = all.split_off(all.len().min(max));
+    for removed in rest {
+        let elsewhere =
+            all.iter_mut().find(|known| known.what == removed.what && known.r#where == "elsewhere");
+        match elsewhere {
+            Some(known) => known.count = known.count.saturating_add(removed.count),
+            None => all.push(Removed::new(removed.what, "elsewhere", removed.count)),
+        }
+    }
+    all
+}
+
+fn collect(report: &Report, within: &str, all: &mut Vec<Removed>) {
+    for removed in &report.removed {
+        let place = format!("{within}{}", removed.r#where);
+        all.push(Removed { r#where: sluse_sanitize::report::plain(&place), ..removed.clone() });
+    }
+    for child in &report.children {
+        collect(child, &format!("{within}{}: ", child.name), all);
+    }
 }

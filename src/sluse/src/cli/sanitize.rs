@@ -12,7 +12,9 @@ use sluse_sanitize::{Format, Limits, Report, Verdict};
 
 use crate::cli::{CommandError, Done, output};
 use crate::policy::WorkerLimits;
-use crate::sandbox::{Event, Sandbox, SandboxConfig, SandboxLimits, SealedMemory, Task, TaskFile};
+use crate::sandbox::{
+    BUNDLED_RULES, Event, Sandbox, SandboxConfig, SandboxLimits, SealedMemory, Task, TaskFile,
+};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -75,10 +77,11 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Done, CommandError> {
     Ok(if findings { Done::WithFindings } else { Done::Fully })
 }
 
-/// A sandbox for files of the command line: the default limits, no scanner but the rebuilder.
+/// A sandbox for files of the command line: the default limits and the YARA rules that come with the program.
 pub(crate) fn examiner() -> Result<Sandbox, CommandError> {
     let limits = SandboxLimits::from(&WorkerLimits::default());
-    Ok(Sandbox::new(SandboxConfig::new(limits, Arc::from("")))?)
+    let rules: Vec<&str> = BUNDLED_RULES.iter().map(|(_, text)| *text).collect();
+    Ok(Sandbox::new(SandboxConfig::new(limits, Arc::from(rules.join("\n"))))?)
 }
 
 fn collect(path: &Path, jobs: &mut Vec<Job>) -> Result<(), CommandError> {
@@ -155,7 +158,8 @@ fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    fs::File::create(path)?.write_all(bytes)
+    // Two originals may have one name after rebuilding: neither may overwrite the other, nor a file that was there.
+    fs::File::create_new(path)?.write_all(bytes)
 }
 
 fn print(entries: &[Entry], json: bool) {

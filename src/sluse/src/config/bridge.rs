@@ -20,6 +20,7 @@ struct File {
     dmz_blobs: String,
     secure_queue: String,
     secure_blobs: String,
+    quarantine_blobs: String,
     audit_dir: PathBuf,
     signing_key_file: PathBuf,
     private_key_files: Vec<PathBuf>,
@@ -92,6 +93,8 @@ pub struct Settings {
     pub secure_queue: PathBuf,
     /// The secure zone's blob directory.
     pub secure_blobs: PathBuf,
+    /// Blob directory for withheld originals.
+    pub quarantine_blobs: PathBuf,
     /// Audit log.
     pub audit: PathBuf,
     /// Signs what is relayed, outcomes and reports.
@@ -148,6 +151,7 @@ impl Settings {
             dmz_blobs: address::blob_directory(&source, "dmz_blobs", &file.dmz_blobs)?,
             secure_queue: address::queue_database(&source, "secure_queue", &file.secure_queue)?,
             secure_blobs: address::blob_directory(&source, "secure_blobs", &file.secure_blobs)?,
+            quarantine_blobs: address::blob_directory(&source, "quarantine_blobs", &file.quarantine_blobs)?,
             audit: source.resolve(&file.audit_dir),
             signing_key: keys::signing(&source, &file.signing_key_file)?,
             private_keys: keys::ring(&source, "private_key_files", &file.private_key_files)?,
@@ -174,7 +178,12 @@ impl Settings {
                 (1 << 20)..=(1 << 40),
             )?,
             max_age: Duration::from_secs(source.within("max_age_days", file.max_age_days, 1..=365)? * 86_400),
-            max_attempts: file.max_attempts.max(1),
+            max_attempts: u32::try_from(source.within(
+                "max_attempts",
+                file.max_attempts.into(),
+                1..=1_000_000,
+            )?)
+            .unwrap_or(u32::MAX),
             outcomes: file.outcomes,
         })
     }

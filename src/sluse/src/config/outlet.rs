@@ -28,7 +28,7 @@ struct File {
 }
 
 fn remember_days() -> u64 {
-    90
+    400
 }
 
 #[derive(Debug, Deserialize)]
@@ -83,7 +83,7 @@ impl Settings {
             let problem = format!("{name:?} is not 1 to 48 lower-case letters, digits and hyphens");
             return Err(source.wrong("destinations", problem));
         }
-        let remember_days = source.within("remember_days", file.remember_days, 1..=3650)?;
+        let remember_days = source.within("remember_days", file.remember_days, 366..=3650)?;
         Ok(Self {
             queue: address::queue_database(&source, "queue", &file.queue)?,
             blobs: address::blob_directory(&source, "blobs", &file.blobs)?,

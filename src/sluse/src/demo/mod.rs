@@ -59,9 +59,9 @@ pub async fn run(arguments: Arguments) -> Result<(), DemoError> {
 
     let roles = Roles::start(&zones, clamd, &shutdown).await?;
     let portal = Portal::new(&format!("http://{}", roles.intake), roles.token.trim())?;
-    let shown = show_samples(&zones, &portal).await;
+    let mut shown = show_samples(&zones, &portal).await;
     if shown.is_ok() && !arguments.once {
-        serve_page(&arguments, &zones, portal, &shutdown).await?;
+        shown = serve_page(&arguments, &zones, portal, &shutdown).await.map_err(DemoError::from);
     }
     shutdown.cancel();
     roles.tasks.wait().await;

@@ -52,7 +52,7 @@ pub struct Intake {
     blobs: Arc<dyn Blobs>,
     ledger: IntakeLedger,
     audit: AuditLog,
-    uploads: Semaphore,
+    uploads: Arc<Semaphore>,
     claims: Claims,
 }
 
@@ -76,7 +76,7 @@ impl Intake {
             blobs: stores::blobs(&settings.blobs, settings.min_free_bytes)?,
             ledger: stores::intake_ledger(&settings.ledger)?,
             audit: stores::audit(&settings.audit, Role::Intake, &settings.signing_key)?,
-            uploads: Semaphore::new(settings.max_uploads),
+            uploads: Arc::new(Semaphore::new(settings.max_uploads)),
             claims: Claims::default(),
             settings,
         }))
@@ -112,14 +112,10 @@ impl Intake {
     }
 
     /// Notes in the audit log that a portal's submission is durable.
-    async fn audit_received(
-        &self,
-        id: sluse_envelope::SubmissionId,
-        portal: CodeWord,
-    ) -> Result<(), problem::Problem> {
-        match self.audit.append(Record::of(Event::Received).about(id).with("portal", portal)).await {
-            Ok(_) => Ok(()),
-            Err(cause) => Err(problem::ours("audit", &cause)),
+    async fn audit_received(&self, id: sluse_envelope::SubmissionId, portal: CodeWord) {
+        let record = Record::of(Event::Received).about(id).with("portal", portal);
+        if let Err(cause) = self.audit.append(record).await {
+            tracing::error!(%id, %cause, "the audit log cannot be written");
         }
     }
 
@@ -130,7 +126,7 @@ impl Intake {
             if let Err(cause) = self.ledger.forget_before(oldest, u32::MAX).await {
                 tracing::warn!(%cause, "old submissions could not be forgotten");
             }
-            stores::collect_orphans(self.blobs.as_ref(), self.settings.remember).await;
+            stores::collect_orphans(self.blobs.as_ref()).await;
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(HOUSEKEEPING) => {}
@@ -140,23 +136,23 @@ impl Intake {
 }
 
 /// `Idempotency-Key`s whose first request is still under way in this process.
-#[derive(Default)]
-struct Claims(Mutex<HashSet<[u8; 32]>>);
+type Claims = Arc<Mutex<HashSet<[u8; 32]>>>;
 
-struct Claim<'a> {
-    claims: &'a Claims,
+/// The right to work on one `Idempotency-Key`; given back when dropped.
+struct Claim {
+    claims: Claims,
     digest: [u8; 32],
 }
 
-impl Claims {
-    fn claim(&self, digest: [u8; 32]) -> Option<Claim<'_>> {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.insert(digest).then_some(Claim { claims: self, digest })
+impl Claim {
+    fn take(claims: &Claims, digest: [u8; 32]) -> Option<Self> {
+        let mut held = claims.lock().unwrap_or_else(PoisonError::into_inner);
+        held.insert(digest).then(|| Self { claims: Arc::clone(claims), digest })
     }
 }
 
-impl Drop for Claim<'_> {
+impl Drop for Claim {
     fn drop(&mut self) {
-        self.claims.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.digest);
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.digest);
     }
 }

@@ -1,10 +1,13 @@
 //! Reading `multipart/form-data` (RFC 7578) piece by piece, with bounds on size and silence.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::{HeaderMap, header};
 use bytes::Bytes;
+use futures_util::StreamExt as _;
 use multer::{Field, Multipart};
 
 use crate::intake::problem::Problem;
@@ -13,6 +16,20 @@ use crate::intake::problem::Problem;
 pub(super) struct Parts {
     parts: Multipart<'static>,
     idle: Duration,
+    /// Bytes that were read and not handed out: the reader's buffer, and what headers and boundaries took.
+    held: Arc<AtomicUsize>,
+}
+
+/// Most bytes that may be read without being part of any content: a header without end is cut off here.
+const MAX_HELD_BYTES: usize = 4 << 20;
+
+/// Why no more of a body is read.
+#[derive(Debug, thiserror::Error)]
+enum Broken {
+    #[error("the body broke off")]
+    Body,
+    #[error("too much framing")]
+    Framing,
 }
 
 impl Parts {
@@ -25,7 +42,14 @@ impl Parts {
             .ok_or_else(|| {
                 Problem::Malformed("the Content-Type is not multipart/form-data with a boundary".to_owned())
             })?;
-        Ok(Self { parts: Multipart::new(body.into_data_stream(), boundary), idle })
+        let held = Arc::new(AtomicUsize::new(0));
+        let coming = Arc::clone(&held);
+        let bounded = body.into_data_stream().map(move |read| {
+            let bytes = read.map_err(|_| Broken::Body)?;
+            let now = coming.fetch_add(bytes.len(), Ordering::Relaxed) + bytes.len();
+            if now > MAX_HELD_BYTES { Err(Broken::Framing) } else { Ok(bytes) }
+        });
+        Ok(Self { parts: Multipart::new(bounded, boundary), idle, held })
     }
 
     /// The next part, once the one before it has been read to its end.
@@ -35,7 +59,11 @@ impl Parts {
 
     /// The next bytes of a part.
     pub(super) async fn chunk(&self, part: &mut Field<'static>) -> Result<Option<Bytes>, Problem> {
-        within(self.idle, part.chunk()).await
+        let chunk = within(self.idle, part.chunk()).await?;
+        if let Some(chunk) = &chunk {
+            self.held.fetch_sub(chunk.len(), Ordering::Relaxed);
+        }
+        Ok(chunk)
     }
 
     /// A whole small part.

@@ -22,12 +22,12 @@ use sluse_envelope::{Direction, Manifest, Sealing, SubmissionId, UnixMillis};
 use crate::clock;
 use crate::contract::Contract;
 use crate::id::CodeWord;
-use crate::intake::Intake;
 use crate::intake::attachment::Attachments;
 use crate::intake::auth::{Caller, authenticate};
 use crate::intake::multipart::Parts;
 use crate::intake::problem::{self, Problem, ours};
 use crate::intake::receipt::{self, Accepted, IdempotencyKey};
+use crate::intake::{Claim, Intake};
 use crate::ledger::intake::Begun;
 use crate::queue::{Message, Put, QueueError};
 
@@ -59,9 +59,11 @@ pub(super) async fn submit(State(intake): State<Arc<Intake>>, request: Request) 
     let caller = authenticate(&intake.settings.portals, &head.headers)?;
     let key = IdempotencyKey::of(&head.headers)?;
     refuse_early(&intake, caller, &head.headers)?;
-    let _slot = intake.uploads.try_acquire().map_err(|_| Problem::Busy)?;
-    let _claim =
-        key.as_ref().map(|key| intake.claims.claim(key.digest()).ok_or(Problem::InProgress)).transpose()?;
+    let slot = Arc::clone(&intake.uploads).try_acquire_owned().map_err(|_| Problem::Busy)?;
+    let claim = key
+        .as_ref()
+        .map(|key| Claim::take(&intake.claims, key.digest()).ok_or(Problem::InProgress))
+        .transpose()?;
 
     let digest = key.as_ref().map(IdempotencyKey::digest);
     let fresh = SubmissionId::new(UnixMillis::now()).map_err(|cause| ours("begin", &cause))?;
@@ -73,10 +75,28 @@ pub(super) async fn submit(State(intake): State<Arc<Intake>>, request: Request) 
             return Ok(accepted(id, receipt));
         }
     };
-    let taken = take(&intake, caller, id, &head.headers, body).await?;
+    let taken = match take(&intake, caller, id, &head.headers, body).await {
+        Ok(taken) => taken,
+        Err(problem) => {
+            // A pending id may be queued already by a try that died; a fresh one is not.
+            if id == fresh
+                && let Err(cause) = intake.ledger.abandon(id).await
+            {
+                tracing::warn!(%id, %cause, "a refused submission stays pending in the ledger");
+            }
+            return Err(problem);
+        }
+    };
 
     // What is whole is kept also when the portal hangs up now.
-    let keeping = tokio::spawn(keep(Arc::clone(&intake), caller.name().clone(), key, id, taken));
+    let portal = caller.name().clone();
+    let keeping = {
+        let intake = Arc::clone(&intake);
+        tokio::spawn(async move {
+            let _held = (slot, claim);
+            keep(intake, portal, key, id, taken).await
+        })
+    };
     let receipt = keeping.await.map_err(|cause| ours("keep", &cause))??;
     Ok(accepted(id, receipt))
 }
@@ -130,6 +150,13 @@ async fn take(
             cause.column()
         ))
     })?;
+    if submission
+        .reply_to
+        .as_ref()
+        .is_some_and(|address| address.len() > sluse_envelope::manifest::MAX_TEXT_LEN)
+    {
+        return Err(Problem::Malformed("reply_to is longer than 1024 bytes".to_owned()));
+    }
     let contract = contract_for(intake, caller, &submission)?;
     let rules = &contract.attachments;
     if announced.is_some_and(|length| length > rules.max_total_bytes.saturating_add(FRAMING_BYTES)) {
@@ -209,7 +236,7 @@ async fn keep(
             attachments: &manifest.attachments,
         },
     );
-    let concealed = key.and_then(|key| key.conceal(id, &receipt)).unwrap_or_default();
+    let concealed = key.as_ref().and_then(|key| key.conceal(id, &receipt)).unwrap_or_default();
 
     match intake.queue.put(Message { id, body }).await {
         Ok(Put::Stored) => attachments.keep(),
@@ -222,9 +249,17 @@ async fn keep(
             return Err(problem::queue("queue", &cause));
         }
     }
-    intake.ledger.received(id, concealed).await.map_err(|cause| ours("note as received", &cause))?;
-    intake.audit_received(id, portal).await?;
-    Ok(receipt)
+    // Queued is accepted: from here on nothing may say otherwise to the portal.
+    let known = match intake.ledger.received(id, concealed).await {
+        Ok(known) => known,
+        Err(cause) => {
+            tracing::error!(%id, %cause, "a queued submission could not be noted as received");
+            None
+        }
+    };
+    intake.audit_received(id, portal).await;
+    // An earlier try of the same Idempotency-Key may have given a receipt already: it is the one that counts.
+    Ok(key.zip(known).and_then(|(key, known)| key.reveal(id, &known)).unwrap_or(receipt))
 }
 
 fn accepted(id: SubmissionId, receipt: String) -> Response {

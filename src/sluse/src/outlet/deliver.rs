@@ -23,7 +23,7 @@ use crate::outlet::accept::{Accepted, accept};
 use crate::outlet::{Outlet, Stopped};
 
 /// Where deliveries are made ready, inside the destination's folder so that the rename stays on one file system.
-const STAGING: &str = ".incoming";
+pub(super) const STAGING: &str = ".incoming";
 
 impl Outlet {
     /// Accepts and delivers one message. Returns the blobs that are done with.
@@ -43,14 +43,24 @@ impl Outlet {
                 self.audit.append(record).await.map_err(Stopped::waits)?;
                 return Ok(blobs);
             }
+            Some(Staged::AlreadyStaged(delivery)) if delivery.destination != destination.name => {
+                let cause = format!("it was staged for {} before", delivery.destination);
+                return Err(Stopped::Unusable { code: "staged_for_another_destination", cause });
+            }
             Some(_) => {}
             None => {
-                self.stage(&accepted, &place).await?;
+                if let Err(stopped) = self.stage(&accepted, &place).await {
+                    place.remove().map_err(Stopped::waits)?;
+                    return Err(stopped);
+                }
                 let digest = Sha256::of(accepted.manifest_json().as_bytes()).to_bytes();
-                self.ledger.stage(id, &destination.name, digest).await.map_err(Stopped::waits)?;
+                match self.ledger.stage(id, &destination.name, digest).await.map_err(Stopped::waits)? {
+                    Staged::New => {}
+                    _ => return Err(Stopped::waits("another outlet staged it meanwhile")),
+                }
             }
         }
-        place.publish().map_err(Stopped::waits)?;
+        tokio::task::block_in_place(|| place.publish()).map_err(Stopped::waits)?;
         let record = Record::of(Event::Delivered).about(id).with("destination", destination.name.clone());
         self.audit.append(record).await.map_err(Stopped::waits)?;
         self.ledger.delivered(id).await.map_err(Stopped::waits)?;
@@ -81,11 +91,11 @@ impl Outlet {
                 plain.clear();
             }
             opener.finish().map_err(|cause| broken(cause.to_string()))?;
-            out.sync_all().map_err(Stopped::waits)?;
+            tokio::task::block_in_place(|| out.sync_all()).map_err(Stopped::waits)?;
         }
         place.write("manifest.json", accepted.manifest_json()).map_err(Stopped::waits)?;
         place.write("manifest.sig", accepted.signature()).map_err(Stopped::waits)?;
-        place.sync().map_err(Stopped::waits)
+        tokio::task::block_in_place(|| place.sync()).map_err(Stopped::waits)
     }
 }
 
@@ -104,11 +114,16 @@ impl Place {
 
     /// An empty staging folder; what an interrupted try left is removed.
     fn clear(&self) -> io::Result<()> {
+        self.remove()?;
+        fs::create_dir(&self.staged)
+    }
+
+    /// Removes what was staged.
+    fn remove(&self) -> io::Result<()> {
         match fs::remove_dir_all(&self.staged) {
-            Err(cause) if cause.kind() != io::ErrorKind::NotFound => return Err(cause),
-            _ => {}
+            Err(cause) if cause.kind() != io::ErrorKind::NotFound => Err(cause),
+            _ => Ok(()),
         }
-        fs::create_dir_all(&self.staged)
     }
 
     fn create(&self, name: &str) -> io::Result<fs::File> {
@@ -129,7 +144,7 @@ impl Place {
     /// Moves the staged folder to where the case system looks, unless that was done before a crash.
     fn publish(&self) -> io::Result<()> {
         match fs::rename(&self.staged, &self.delivered) {
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound => {}
+            Err(cause) if cause.kind() == io::ErrorKind::NotFound && self.staging.is_dir() => {}
             Err(cause) => return Err(cause),
             Ok(()) => {}
         }

@@ -27,7 +27,6 @@ mod deliver;
 const BATCH: usize = 8;
 const LEASE_WAIT: Duration = Duration::from_secs(5);
 const EXTEND_EVERY: Duration = Duration::from_secs(4);
-const MAX_RETRY: Duration = Duration::from_secs(60);
 const HOUSEKEEPING: Duration = Duration::from_secs(3600);
 
 /// A running outlet.
@@ -48,7 +47,8 @@ impl Outlet {
         let database = stores::queues(&settings.queue)?;
         let mut queues = Vec::new();
         for destination in &settings.destinations {
-            stores::folder(&destination.folder)?;
+            // Made here alone: a folder that is gone later is an error, never a delivery that was taken away.
+            stores::durable_folder(&destination.folder.join(deliver::STAGING))?;
             let queue = stores::queue(&database, &delivery_queue(&destination.name));
             queues.push((destination.clone(), queue));
         }
@@ -97,7 +97,7 @@ impl Outlet {
 
     /// Delivers one submission while keeping its lease, then settles it.
     async fn handle(&self, destination: &Destination, queue: &dyn Queue, leased: Leased) {
-        let Leased { message, attempt, receipt, .. } = leased;
+        let Leased { message, attempt, receipt, enqueued_at } = leased;
         let id = message.id;
         let ended = {
             let mut work = std::pin::pin!(self.process(destination, &message.body));
@@ -133,7 +133,7 @@ impl Outlet {
                 queue.dead_letter(receipt, &CodeWord::constant(code)).await
             }
             Err(Stopped::Waits(cause)) => {
-                let delay = Duration::from_secs(1 << attempt.min(6)).min(MAX_RETRY);
+                let delay = stores::retry_delay(enqueued_at);
                 tracing::warn!(%id, attempt, cause, delay_seconds = delay.as_secs(), "delivery waits and is tried again");
                 queue.nack(receipt, delay).await
             }
@@ -151,6 +151,7 @@ impl Outlet {
             {
                 tracing::warn!(%cause, "old deliveries could not be forgotten");
             }
+            stores::collect_orphans(self.blobs.as_ref()).await;
             tokio::select! {
                 () = shutdown.cancelled() => return,
                 () = tokio::time::sleep(HOUSEKEEPING) => {}

@@ -54,7 +54,8 @@ pub enum Put {
 pub struct Leased {
     /// The message.
     pub message: Message,
-    /// How often it has been leased, this time included; from 1.
+    /// How often it has been leased without being given back in order, this time included; from 1. It grows with
+    /// holders that died, not with a [`Queue::nack`].
     pub attempt: u32,
     /// What to ack, nack or extend with.
     pub receipt: LeaseReceipt,

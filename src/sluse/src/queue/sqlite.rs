@@ -229,7 +229,7 @@ impl Queue for SqliteQueue {
                 let now = clock();
                 connection
                     .prepare_cached(
-                        "UPDATE message SET due_at = ?1, set_at = ?2, leased = 0
+                        "UPDATE message SET due_at = ?1, set_at = ?2, leased = 0, attempt = attempt - 1
                          WHERE number = ?3 AND fence = ?4 AND leased",
                     )?
                     .execute(params![now.saturating_add(delay), now, receipt.number, receipt.fence])

@@ -6,6 +6,7 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::net::UnixStream;
+use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
@@ -88,6 +89,8 @@ fn start(exe: &Path) -> io::Result<Started> {
         .arg(WORKER_ARGUMENT)
         .env_clear()
         .current_dir("/")
+        // A group of its own: the terminal's Ctrl-C is for the bridge, which finishes what its workers have in hand.
+        .process_group(0)
         .stdin(Stdio::from(OwnedFd::from(theirs)))
         .stdout(Stdio::null())
         .stderr(Stdio::null())
