@@ -6,15 +6,16 @@ use std::process::{Child, Command, Stdio};
 /// A running clamd; killed when dropped.
 pub(crate) struct Clamd {
     folder: PathBuf,
+    _memory: tempfile::TempDir,
     process: Option<Child>,
 }
 
 impl Clamd {
     /// Starts one whose files are in `folder`.
     pub(crate) fn start(folder: &Path) -> Self {
-        for sub in ["db", "tmp"] {
-            std::fs::create_dir_all(folder.join(sub)).unwrap();
-        }
+        std::fs::create_dir_all(folder.join("db")).unwrap();
+        // clamd writes what it scans into its temporary folder: memory, as deploy/clamd.conf has it, and no disk.
+        let memory = tempfile::tempdir_in("/dev/shm").unwrap();
         let virus = eicar();
         let hex: String = virus.iter().map(|byte| format!("{byte:02x}")).collect();
         std::fs::write(folder.join("db/local.ndb"), format!("Eicar-Test:0:*:{hex}\n")).unwrap();
@@ -25,12 +26,12 @@ impl Clamd {
              StreamMaxLength 100M\nMaxFileSize 100M\nMaxScanSize 100M\nAlertExceedsMax yes\nAlertEncrypted yes\n\
              AlertEncryptedArchive yes\nAlertEncryptedDoc yes\nSelfCheck 0\nExitOnOOM yes\n{user}",
             at("db"),
-            at("tmp"),
+            memory.path().display(),
             at("socket"),
             at("pid"),
         );
         std::fs::write(folder.join("clamd.conf"), config).unwrap();
-        let mut clamd = Self { folder: folder.to_owned(), process: None };
+        let mut clamd = Self { folder: folder.to_owned(), _memory: memory, process: None };
         clamd.restart();
         clamd
     }

@@ -81,18 +81,12 @@ impl Zones {
     fn make(dir: &Path) -> Result<Self, DemoError> {
         let [dmz, bridge, secure, samples] =
             ["dmz", "bridge", "secure", "samples"].map(|name| dir.join(name));
-        let all = [(Zone::Dmz, &dmz), (Zone::Bridge, &bridge), (Zone::Secure, &secure)];
-        for (zone, folder) in all {
-            setup::zone(zone, folder, &[])?;
-        }
-        for (zone, folder) in all {
-            let others: Vec<PathBuf> = all
-                .iter()
-                .filter(|(other, _)| *other != zone)
-                .map(|(_, folder)| folder.join("public"))
-                .collect();
-            setup::zone(zone, folder, &others)?;
-        }
+        let public = |zone: &PathBuf| zone.join("public");
+        setup::zone(Zone::Dmz, &dmz, &[])?;
+        setup::zone(Zone::Secure, &secure, &[])?;
+        setup::zone(Zone::Bridge, &bridge, &[public(&dmz), public(&secure)])?;
+        setup::zone(Zone::Dmz, &dmz, &[public(&bridge)])?;
+        setup::zone(Zone::Secure, &secure, &[public(&bridge)])?;
         stores::folder(&samples)?;
         Ok(Self { dmz, bridge, secure, samples })
     }

@@ -160,6 +160,7 @@ async fn run(seed: u64) {
                     (2, held) => {
                         let delay = random.below(3) * 7_000;
                         if let Some(kept) = held {
+                            kept.attempt -= 1;
                             kept.leased = false;
                             (kept.due, kept.set) = (now() + i64::try_from(delay).unwrap(), now());
                         }
