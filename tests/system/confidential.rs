@@ -20,10 +20,8 @@ fn holds_marker(path: &PathBuf) -> bool {
 fn no_plaintext_is_on_a_disk_of_dmz_or_bridge_at_any_time() {
     let mut town = Town::new();
     town.start_all();
-    let watched: Vec<PathBuf> = ["dmz", "bridge", "logs", "tmp", "clamd", "secure/blobs"]
-        .iter()
-        .map(|name| town.at(name))
-        .collect();
+    let watched: Vec<PathBuf> =
+        ["dmz", "bridge", "logs", "tmp", "clamd", "secure/blobs"].iter().map(|name| town.at(name)).collect();
     let secure_databases =
         [town.at("secure/queue.db"), town.at("secure/queue.db-wal"), town.at("secure/console.db")];
     let (stop, looks) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
