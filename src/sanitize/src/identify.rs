@@ -9,7 +9,7 @@
 //! ```
 //!
 //! Invariants: the content decides, the name only chooses among text formats that the content cannot tell apart
-//! (plain text, CSV, JSON). Nothing is expanded beyond [`package::MAX_PART`] bytes. What cannot be placed is
+//! (plain text, CSV, JSON). Nothing is expanded beyond `package::MAX_PART` bytes. What cannot be placed is
 //! [`Format::Unknown`], which is refused.
 
 mod compound;

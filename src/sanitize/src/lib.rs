@@ -16,8 +16,8 @@
 //!
 //! | module | question it answers |
 //! |---|---|
-//! | [`format`] | which formats exist, their names, extensions, media types and rebuilders: the one table |
-//! | [`identify`] | what are these bytes, and does the name tell the truth? |
+//! | [`mod@format`] | which formats exist, their names, extensions, media types and rebuilders: the one table |
+//! | [`mod@identify`] | what are these bytes, and does the name tell the truth? |
 //! | [`limits`] | how large, deep and many may things be? |
 //! | [`report`] | what was found, done and removed? |
 //! | [`failure`] | why was something not rebuilt? |

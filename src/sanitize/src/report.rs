@@ -148,7 +148,7 @@ pub struct Report {
     pub name: String,
     /// Media type as declared by the sender, escaped; empty where there was none.
     pub declared: String,
-    /// What the content is: [`Format`](crate::Format)'s name, or `unknown`.
+    /// What the content is: [`Format`]'s name, or `unknown`.
     pub found: String,
     /// Size in bytes as it came.
     pub size: u64,

@@ -7,7 +7,7 @@
 //!                                                          └─▶ quarantine (sealed to the quarantine key)
 //! ```
 //!
-//! Each arrow is one call that takes the value the step before made; what is not [`examine`]d cannot be spelled as an argument of `relay`.
+//! Each arrow is one call that takes the value the step before made; what is not examined cannot be spelled as an argument of `relay`.
 //! Nothing is acknowledged before everything after it is durable, so a bridge that dies leaves the submission to the next one.
 
 use std::collections::HashMap;
