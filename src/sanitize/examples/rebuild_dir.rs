@@ -6,7 +6,7 @@ use std::error::Error;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use sluse_sanitize::{Declared, Limits, NoInspector, sanitize};
+use sluse_sanitize::{Declared, NoInspector, Settings, sanitize};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args_os().skip(1).map(PathBuf::from);
@@ -21,7 +21,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         let bytes = fs::read(&file)?;
         let name = file.file_name().unwrap_or_default().to_string_lossy();
         let declared = Declared { name: &name, media_type: "" };
-        let done = sanitize(&bytes, &declared, &Limits::default(), &mut NoInspector);
+        let done = sanitize(&bytes, &declared, &Settings::default(), &mut NoInspector);
         let (rebuilt, report) = done.into_parts();
         let kinds: BTreeSet<String> =
             report.removed.iter().map(|removed| format!("{:?}", removed.what)).collect();

@@ -75,7 +75,7 @@ pub(crate) fn verify(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<(), F
         let name = plain(&entry.name);
         let content = content(entry).ok_or_else(|| unproved(format!("the member {name} cannot be read")))?;
         let found = identify(&content, &Declared { name: &entry.name, media_type: "" });
-        if entry.is_dir || is_litter(&entry.name) || !found.format.is_rebuilt() || found.mismatch.is_some() {
+        if entry.is_dir || is_litter(&entry.name) || !found.format.is_rebuilt() || found.objection.is_some() {
             return Err(unproved(format!("the member {name} is still there")));
         }
     }

@@ -79,10 +79,32 @@ formats! {
     Xlsb, "xlsb", ["xlsb"], "application/vnd.ms-excel.sheet.binary.macroEnabled.12", None;
     /// Office add-in (Excel, PowerPoint).
     OfficeAddin, "officeaddin", ["xlam", "ppam"], "application/vnd.ms-excel.addin.macroEnabled.12", None;
-    /// Office document in a compound file: doc, xls, ppt, msg, or an encrypted OOXML document.
-    Cfb, "cfb", ["doc", "xls", "ppt", "msg", "dot", "xlt", "pot", "pps"], "application/x-ole-storage", None;
-    /// OpenDocument text, spreadsheet, presentation or drawing.
-    Odf, "odf", ["odt", "ods", "odp", "odg", "ott", "ots", "otp", "otg"], "application/vnd.oasis.opendocument.text", None;
+    /// Word 97–2003 document.
+    Doc, "doc", ["doc", "dot"], "application/msword", None;
+    /// Excel 97–2003 workbook.
+    Xls, "xls", ["xls", "xlt"], "application/vnd.ms-excel", None;
+    /// PowerPoint 97–2003 presentation.
+    Ppt, "ppt", ["ppt", "pot", "pps"], "application/vnd.ms-powerpoint", None;
+    /// Outlook message.
+    Msg, "msg", ["msg"], "application/vnd.ms-outlook", None;
+    /// Another OLE compound file, or an encrypted Office document.
+    Cfb, "cfb", [], "application/x-ole-storage", None;
+    /// OpenDocument text.
+    Odt, "odt", ["odt"], "application/vnd.oasis.opendocument.text", None;
+    /// OpenDocument spreadsheet.
+    Ods, "ods", ["ods"], "application/vnd.oasis.opendocument.spreadsheet", None;
+    /// OpenDocument presentation.
+    Odp, "odp", ["odp"], "application/vnd.oasis.opendocument.presentation", None;
+    /// OpenDocument drawing.
+    Odg, "odg", ["odg"], "application/vnd.oasis.opendocument.graphics", None;
+    /// OpenDocument text template.
+    Ott, "ott", ["ott"], "application/vnd.oasis.opendocument.text-template", None;
+    /// OpenDocument spreadsheet template.
+    Ots, "ots", ["ots"], "application/vnd.oasis.opendocument.spreadsheet-template", None;
+    /// OpenDocument presentation template.
+    Otp, "otp", ["otp"], "application/vnd.oasis.opendocument.presentation-template", None;
+    /// OpenDocument drawing template.
+    Otg, "otg", ["otg"], "application/vnd.oasis.opendocument.graphics-template", None;
     /// Portable Document Format.
     Pdf, "pdf", ["pdf"], "application/pdf", Some((crate::pdf::rebuild, crate::pdf::verify));
     /// Rich Text Format.
@@ -101,6 +123,10 @@ formats! {
     Webp, "webp", ["webp"], "image/webp", None;
     /// HEIC or HEIF picture.
     Heif, "heif", ["heic", "heif"], "image/heif", None;
+    /// Enhanced metafile.
+    Emf, "emf", ["emf"], "image/emf", None;
+    /// Windows metafile.
+    Wmf, "wmf", ["wmf"], "image/wmf", None;
     /// SVG drawing.
     Svg, "svg", ["svg"], "image/svg+xml", None;
     /// HTML page.

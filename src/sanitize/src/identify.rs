@@ -19,6 +19,7 @@ mod textual;
 
 use memchr::memmem;
 
+use crate::failure::Failure;
 use crate::format::Format;
 pub(crate) use name::{extension, fits_extension, is_known_extension};
 pub(crate) use textual::refused_vocabulary;
@@ -37,20 +38,26 @@ pub struct Declared<'a> {
 pub struct Identified {
     /// The format that the content shows.
     pub format: Format,
-    /// Why the declared name or type does not fit, in plain words; `None` when it does. Also set where the content
-    /// itself is ambiguous or of a kind that no name makes acceptable.
-    pub mismatch: Option<String>,
+    /// Why it is not rebuilt, whatever its format: [`Failure::Encrypted`], or [`Failure::Refused`] because the declared
+    /// name or type does not fit, or the content itself is ambiguous or of a kind that no name makes acceptable.
+    pub objection: Option<Failure>,
 }
 
 /// Tells the format of `bytes` from its structure, then holds the declared name and type against it.
 #[must_use]
 pub fn identify(bytes: &[u8], declared: &Declared<'_>) -> Identified {
     let kind = kind(bytes, declared);
-    let mismatch = second_format(bytes, kind.format)
-        .map(|second| format!("the content is {} and {second} at once", kind.words))
-        .or_else(|| name::disagreement(&kind, declared))
-        .or_else(|| kind.hazard.map(|hazard| format!("the content is {hazard}")));
-    Identified { format: kind.format, mismatch }
+    let refused = || {
+        second_format(bytes, kind.format)
+            .map(|second| format!("the content is {} and {second} at once", kind.words))
+            .or_else(|| name::disagreement(&kind, declared))
+            .or_else(|| kind.hazard.map(|hazard| format!("the content is {hazard}")))
+    };
+    let objection = match kind.encrypted {
+        true => Some(Failure::Encrypted(format!("the content is {}", kind.words))),
+        false => refused().map(Failure::Refused),
+    };
+    Identified { format: kind.format, objection }
 }
 
 /// A finding finer than a [`Format`].
@@ -63,19 +70,25 @@ struct Kind {
     extensions: Option<&'static [&'static str]>,
     /// What makes this content unacceptable whatever its name is.
     hazard: Option<&'static str>,
+    /// The content cannot be read without a password, so its name cannot be held against it.
+    encrypted: bool,
 }
 
 impl Kind {
     const fn of(format: Format) -> Self {
-        Self { format, words: words(format), extensions: None, hazard: None }
+        Self { format, words: words(format), extensions: None, hazard: None, encrypted: false }
     }
 
     const fn narrow(format: Format, words: &'static str, extensions: &'static [&'static str]) -> Self {
-        Self { format, words, extensions: Some(extensions), hazard: None }
+        Self { format, words, extensions: Some(extensions), hazard: None, encrypted: false }
     }
 
     const fn refused(format: Format, words: &'static str) -> Self {
-        Self { format, words, extensions: None, hazard: Some(words) }
+        Self { format, words, extensions: None, hazard: Some(words), encrypted: false }
+    }
+
+    const fn encrypted(format: Format, words: &'static str) -> Self {
+        Self { format, words, extensions: None, hazard: None, encrypted: true }
     }
 }
 
@@ -97,8 +110,19 @@ const fn words(format: Format) -> &'static str {
         Format::Ppsm => "a PowerPoint slide show with macros (ppsm)",
         Format::Xlsb => "a binary Excel workbook (xlsb)",
         Format::OfficeAddin => "an Office add-in",
+        Format::Doc => "a legacy Word document (doc)",
+        Format::Xls => "a legacy Excel workbook (xls)",
+        Format::Ppt => "a legacy PowerPoint presentation (ppt)",
+        Format::Msg => "an Outlook message (msg)",
         Format::Cfb => "an OLE compound file",
-        Format::Odf => "an OpenDocument file",
+        Format::Odt => "an OpenDocument text",
+        Format::Ods => "an OpenDocument spreadsheet",
+        Format::Odp => "an OpenDocument presentation",
+        Format::Odg => "an OpenDocument drawing",
+        Format::Ott => "an OpenDocument text template",
+        Format::Ots => "an OpenDocument spreadsheet template",
+        Format::Otp => "an OpenDocument presentation template",
+        Format::Otg => "an OpenDocument drawing template",
         Format::Pdf => "a PDF document",
         Format::Rtf => "an RTF document",
         Format::Jpeg => "a JPEG picture",
@@ -108,6 +132,8 @@ const fn words(format: Format) -> &'static str {
         Format::Bmp => "a BMP picture",
         Format::Webp => "a WebP picture",
         Format::Heif => "a HEIF picture",
+        Format::Emf => "an enhanced metafile",
+        Format::Wmf => "a Windows metafile",
         Format::Svg => "an SVG drawing",
         Format::Html => "an HTML page",
         Format::Xml => "an XML document",
@@ -187,6 +213,12 @@ fn signature(bytes: &[u8]) -> Option<Format> {
         const HEIF: [&[u8; 4]; 8] = [b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"];
         return HEIF.iter().any(|b| bytes.get(8..12) == Some(b.as_slice())).then_some(Format::Heif);
     }
+    if is_emf(bytes) {
+        return Some(Format::Emf);
+    }
+    if is_wmf(bytes) {
+        return Some(Format::Wmf);
+    }
     if starts(bytes, b"BM") && is_bmp(bytes) {
         return Some(Format::Bmp);
     }
@@ -224,6 +256,17 @@ fn pdf_header(bytes: &[u8]) -> Option<usize> {
 /// A ZIP end record that closes the file and has a directory before it.
 fn zip_behind(bytes: &[u8]) -> bool {
     package::Directory::find(bytes).is_some_and(|directory| directory.members().next().is_some())
+}
+
+/// An EMR_HEADER record with its signature (MS-EMF 2.3.4.2).
+fn is_emf(bytes: &[u8]) -> bool {
+    starts(bytes, b"\x01\0\0\0") && bytes.get(40..44) == Some(b" EMF")
+}
+
+/// The placeable header's key, or a plain META_HEADER in memory or on disk of version 1.0 or 3.0 (MS-WMF 2.3.2.1 to 2.3.2.3).
+fn is_wmf(bytes: &[u8]) -> bool {
+    starts(bytes, b"\xd7\xcd\xc6\x9a")
+        || (matches!(bytes.get(..4), Some([1 | 2, 0, 9, 0])) && matches!(bytes.get(4..6), Some([0, 1 | 3])))
 }
 
 fn is_bmp(bytes: &[u8]) -> bool {

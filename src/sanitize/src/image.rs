@@ -19,6 +19,9 @@ use crate::format::{Format, Rewritten};
 use crate::job::Job;
 use crate::limits::Limits;
 
+/// One transparent pixel; stands in for a picture that cannot be rebuilt, at whatever size the document gives it.
+pub(crate) const BLANK: &[u8] = b"\x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x48\x44\x52\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89\x00\x00\x00\x0b\x49\x44\x41\x54\x78\xda\x63\x60\x00\x02\x00\x00\x05\x00\x01\xe9\xfa\xdc\xd8\x00\x00\x00\x00\x49\x45\x4e\x44\xae\x42\x60\x82";
+
 /// Writes a picture anew.
 pub(crate) fn rebuild(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result<Rewritten, Failure> {
     let bytes = match format {

@@ -2,11 +2,24 @@
 
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
+
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::identify::{Declared, identify};
 use crate::limits::Limits;
+use crate::options::Options;
 use crate::report::{Removed, Report, Step, Verdict, sha256_hex};
+
+/// What holds for one call of [`sanitize`].
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Settings {
+    /// Upper bounds.
+    pub limits: Limits,
+    /// Choices.
+    pub options: Options,
+}
 
 /// Looks at the bytes of every file, at every level, before it is parsed: the caller's scanners.
 pub trait Inspector {
@@ -68,11 +81,11 @@ impl Sanitized {
 pub fn sanitize(
     bytes: &[u8],
     declared: &Declared<'_>,
-    limits: &Limits,
+    settings: &Settings,
     inspector: &mut dyn Inspector,
 ) -> Sanitized {
-    let mut budget = Budget { expanded: limits.max_expanded_bytes, nodes: limits.max_nodes };
-    sanitize_at(bytes, declared, 0, limits, &mut budget, inspector)
+    let mut budget = Budget::of(&settings.limits);
+    sanitize_at(bytes, declared, 0, (&settings.limits, &settings.options), &mut budget, inspector)
 }
 
 /// Places of removals that one report names; what is removed beyond them is counted under [`ELSEWHERE`], by kind.
@@ -85,10 +98,18 @@ struct Budget {
     nodes: u32,
 }
 
+impl Budget {
+    fn of(limits: &Limits) -> Self {
+        Self { expanded: limits.max_expanded_bytes, nodes: limits.max_nodes }
+    }
+}
+
 /// The examination of one file: limits, what was removed, and the way down to nested files.
 pub(crate) struct Job<'a> {
     /// The caller's limits.
     pub(crate) limits: &'a Limits,
+    /// The caller's choices.
+    pub(crate) options: &'a Options,
     depth: u32,
     budget: &'a mut Budget,
     inspector: &'a mut dyn Inspector,
@@ -136,9 +157,9 @@ impl Job<'_> {
         bytes: &[u8],
         declared: &Declared<'_>,
     ) -> Result<Option<(Vec<u8>, Format)>, Failure> {
+        let settings = (self.limits, self.options);
         let (file, report) =
-            sanitize_at(bytes, declared, self.depth + 1, self.limits, self.budget, self.inspector)
-                .into_parts();
+            sanitize_at(bytes, declared, self.depth + 1, settings, self.budget, self.inspector).into_parts();
         let infected = (report.verdict == Verdict::Infected).then(|| report.reason.clone());
         self.children.push(report);
         match infected {
@@ -157,13 +178,14 @@ fn sanitize_at(
     bytes: &[u8],
     declared: &Declared<'_>,
     depth: u32,
-    limits: &Limits,
+    (limits, options): (&Limits, &Options),
     budget: &mut Budget,
     inspector: &mut dyn Inspector,
 ) -> Sanitized {
     let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     let mut report = Report::unexamined(declared.name, declared.media_type, size, &sha256_hex(bytes));
-    let mut job = Job { limits, depth, budget, inspector, removed: Vec::new(), children: Vec::new() };
+    let mut job =
+        Job { limits, options, depth, budget, inspector, removed: Vec::new(), children: Vec::new() };
     let result = job.run(bytes, declared, &mut report);
     report.removed = std::mem::take(&mut job.removed);
     report.children = std::mem::take(&mut job.children);
@@ -203,8 +225,8 @@ impl Job<'_> {
         let seen = Seen { depth: self.depth, rebuilt: false };
         report.steps.extend(self.inspector.inspect(bytes, seen)?);
 
-        if let Some(mismatch) = identified.mismatch {
-            return Err(Failure::Refused(mismatch));
+        if let Some(objection) = identified.objection {
+            return Err(objection);
         }
         let format = identified.format;
         let Some((rebuild, verify)) = format.rebuilder() else {
@@ -269,10 +291,11 @@ pub(crate) fn bench<T>(
     limits: &Limits,
     test: impl FnOnce(&mut Job<'_>) -> T,
 ) -> (T, Vec<Removed>, Vec<Report>) {
-    let mut budget = Budget { expanded: limits.max_expanded_bytes, nodes: limits.max_nodes };
+    let mut budget = Budget::of(limits);
     let mut inspector = NoInspector;
     let mut job = Job {
         limits,
+        options: &Options::default(),
         depth: 0,
         budget: &mut budget,
         inspector: &mut inspector,

@@ -19,6 +19,7 @@
 //! | [`mod@format`] | which formats exist, their names, extensions, media types and rebuilders: the one table |
 //! | [`mod@identify`] | what are these bytes, and does the name tell the truth? |
 //! | [`limits`] | how large, deep and many may things be? |
+//! | [`options`] | what may be chosen about a rebuild? |
 //! | [`report`] | what was found, done and removed? |
 //! | [`failure`] | why was something not rebuilt? |
 //! | [`job`] | the way of one file, and of all that is nested in it, from bytes to verdict |
@@ -33,6 +34,7 @@ pub mod format;
 pub mod identify;
 pub mod job;
 pub mod limits;
+pub mod options;
 pub mod report;
 
 mod archive;
@@ -46,6 +48,7 @@ mod zip_write;
 pub use failure::Failure;
 pub use format::Format;
 pub use identify::{Declared, Identified, identify};
-pub use job::{Inspector, NoInspector, Sanitized, sanitize};
+pub use job::{Inspector, NoInspector, Sanitized, Settings, sanitize};
 pub use limits::Limits;
+pub use options::Options;
 pub use report::{Removed, Report, Step, Verdict, What};

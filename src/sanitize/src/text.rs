@@ -41,11 +41,9 @@ pub(crate) fn rebuild(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result
     // What was removed may have hidden the text's true kind: `<` NUL `html>`.
     let name = format!("x.{}", format.extension());
     let identified = identify(&bytes, &Declared { name: &name, media_type: "" });
-    if let Some(mismatch) = identified.mismatch {
-        return Err(Failure::Refused(format!(
-            "once cleaned, {}",
-            mismatch.replacen("named .", "taken as .", 1)
-        )));
+    if let Some(objection) = identified.objection {
+        let objection = objection.to_string().replacen("named .", "taken as .", 1);
+        return Err(Failure::Refused(format!("once cleaned, {objection}")));
     }
     Ok(Rewritten { bytes, format })
 }

@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
-use sluse_sanitize::Format;
+use sluse_sanitize::{Format, Options};
 
 use crate::id::CodeWord;
 
@@ -56,6 +56,9 @@ pub struct AttachmentRules {
     pub max_bytes: u64,
     /// Size of all attachments together, in bytes.
     pub max_total_bytes: u64,
+    /// What is kept of a document when it is rebuilt.
+    #[serde(default)]
+    pub rebuild: Options,
 }
 
 impl Contract {

@@ -2,7 +2,7 @@
 //! keep back the archive with the right verdict.
 
 use super::*;
-use crate::job::{Inspector, NoInspector, Sanitized, Seen, sanitize};
+use crate::job::{Inspector, NoInspector, Sanitized, Seen, Settings, sanitize};
 use crate::limits::Limits;
 use crate::report::{Report, Step};
 
@@ -15,7 +15,7 @@ fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 fn examined(bytes: &[u8]) -> Sanitized {
-    sanitize(bytes, &Declared { name: "a.zip", media_type: "" }, &Limits::default(), &mut NoInspector)
+    sanitize(bytes, &Declared { name: "a.zip", media_type: "" }, &Settings::default(), &mut NoInspector)
 }
 
 fn rebuilt(bytes: &[u8]) -> (Vec<(String, Vec<u8>)>, Report) {
@@ -105,7 +105,7 @@ fn an_infection_in_the_last_member_wins() {
     }
     let inner = zip(&[("x.txt", b"evil")]);
     let bytes = zip(&[("bad.json", b"{"), ("run.exe", b"MZ\0"), ("inner.zip", &inner)]);
-    let result = sanitize(&bytes, &Declared::default(), &Limits::default(), &mut Finds);
+    let result = sanitize(&bytes, &Declared::default(), &Settings::default(), &mut Finds);
     assert_eq!(result.report().verdict, Verdict::Infected);
     assert_eq!(result.report().children.len(), 3);
 }
@@ -129,7 +129,12 @@ fn many_archives_in_archives_meet_the_limit_of_nodes() {
     let leaf = zip(&[("a.txt", b"a"), ("b.txt", b"b"), ("c.txt", b"c")]);
     let middle = zip(&[("a.zip", &leaf), ("b.zip", &leaf), ("c.zip", &leaf)]);
     let limits = Limits { max_nodes: 8, ..Limits::default() };
-    let result = sanitize(&middle, &Declared::default(), &limits, &mut NoInspector);
+    let result = sanitize(
+        &middle,
+        &Declared::default(),
+        &Settings { limits, ..Settings::default() },
+        &mut NoInspector,
+    );
     assert_eq!(result.report().verdict, Verdict::Unscannable);
     assert!(result.report().reason.contains("max_nodes"), "{}", result.report().reason);
 }
@@ -147,7 +152,12 @@ fn a_fan_of_nested_bombs_is_over_the_sum() {
     let members: Vec<(String, &[u8])> = (0..64).map(|n| (format!("{n}.zip"), leaf.as_slice())).collect();
     let members: Vec<(&str, &[u8])> = members.iter().map(|(name, bytes)| (name.as_str(), *bytes)).collect();
     let limits = Limits { max_expanded_bytes: 16 << 20, ..Limits::default() };
-    let result = sanitize(&zip(&members), &Declared::default(), &limits, &mut NoInspector);
+    let result = sanitize(
+        &zip(&members),
+        &Declared::default(),
+        &Settings { limits, ..Settings::default() },
+        &mut NoInspector,
+    );
     assert!(result.report().reason.contains("max_expanded_bytes"), "{}", result.report().reason);
 }
 

@@ -8,26 +8,25 @@ const MAX_SECTORS: usize = 1024;
 
 /// Names the kind of a file that begins like a compound file.
 pub(super) fn kind(bytes: &[u8]) -> Kind {
-    const ENCRYPTED: Kind = Kind::refused(Format::Cfb, "an encrypted Office document");
     let entries = entries(bytes);
     let has = |name: &str| entries.iter().any(|entry| entry.name.eq_ignore_ascii_case(name));
     if has("EncryptedPackage") {
-        return ENCRYPTED;
+        return Kind::encrypted(Format::Cfb, "an encrypted Office document");
     }
     if entries.first().is_some_and(|root| is_installer(root.class)) {
         return Kind::refused(Format::Executable, "a Windows Installer package");
     }
     if has("WordDocument") {
-        return Kind::narrow(Format::Cfb, "a legacy Word document (doc)", &["doc", "dot"]);
+        return Kind::of(Format::Doc);
     }
     if has("PowerPoint Document") {
-        return Kind::narrow(Format::Cfb, "a legacy PowerPoint presentation (ppt)", &["ppt", "pot", "pps"]);
+        return Kind::of(Format::Ppt);
     }
     if has("Workbook") || has("Book") {
-        return Kind::narrow(Format::Cfb, "a legacy Excel workbook (xls)", &["xls", "xlt"]);
+        return Kind::of(Format::Xls);
     }
     if has("__properties_version1.0") {
-        return Kind::narrow(Format::Cfb, "an Outlook message (msg)", &["msg"]);
+        return Kind::of(Format::Msg);
     }
     Kind::of(Format::Cfb)
 }

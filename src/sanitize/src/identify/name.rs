@@ -177,15 +177,12 @@ fn fits_media_type(format: Format, essence: &str) -> bool {
             one_of(&ZIP) || one_of(&["application/vnd.ms-powerpoint"])
         }
         F::Zip => one_of(&ZIP),
-        F::Odf => one_of(&ZIP) || essence.starts_with("application/vnd.oasis.opendocument."),
-        F::Cfb => one_of(&[
-            "application/msword",
-            "application/vnd.ms-excel",
-            "application/vnd.ms-powerpoint",
-            "application/vnd.ms-outlook",
-            "application/x-cfb",
-            "application/cdfv2",
-        ]),
+        F::Odt | F::Ods | F::Odp | F::Odg | F::Ott | F::Ots | F::Otp | F::Otg => one_of(&ZIP),
+        F::Doc | F::Xls | F::Ppt | F::Msg => {
+            one_of(&["application/x-ole-storage", "application/x-cfb", "application/cdfv2"])
+        }
+        F::Emf => one_of(&["image/x-emf", "application/x-emf"]),
+        F::Wmf => one_of(&["image/x-wmf", "application/x-wmf", "application/x-msmetafile"]),
         F::Pdf => one_of(&["application/x-pdf", "application/acrobat", "text/pdf"]),
         F::Rtf => one_of(&["text/rtf", "application/x-rtf", "application/msword"]),
         F::Jpeg => one_of(&["image/jpg", "image/pjpeg", "image/jfif"]),

@@ -152,17 +152,15 @@ fn open_document(media_type: &[u8]) -> Option<Kind> {
             .then_some(Kind::refused(Format::Unknown, "a package of a kind that is not accepted"));
     };
     Some(match odf {
-        "text" => Kind::narrow(Format::Odf, "an OpenDocument text", &["odt"]),
-        "text-template" => Kind::narrow(Format::Odf, "an OpenDocument text template", &["ott"]),
-        "spreadsheet" => Kind::narrow(Format::Odf, "an OpenDocument spreadsheet", &["ods"]),
-        "spreadsheet-template" => Kind::narrow(Format::Odf, "an OpenDocument spreadsheet template", &["ots"]),
-        "presentation" => Kind::narrow(Format::Odf, "an OpenDocument presentation", &["odp"]),
-        "presentation-template" => {
-            Kind::narrow(Format::Odf, "an OpenDocument presentation template", &["otp"])
-        }
-        "graphics" => Kind::narrow(Format::Odf, "an OpenDocument drawing", &["odg"]),
-        "graphics-template" => Kind::narrow(Format::Odf, "an OpenDocument drawing template", &["otg"]),
-        _ => Kind::of(Format::Odf),
+        "text" => Kind::of(Format::Odt),
+        "text-template" => Kind::of(Format::Ott),
+        "spreadsheet" => Kind::of(Format::Ods),
+        "spreadsheet-template" => Kind::of(Format::Ots),
+        "presentation" => Kind::of(Format::Odp),
+        "presentation-template" => Kind::of(Format::Otp),
+        "graphics" => Kind::of(Format::Odg),
+        "graphics-template" => Kind::of(Format::Otg),
+        _ => Kind::refused(Format::Unknown, "an OpenDocument file of a kind that is not accepted"),
     })
 }
 

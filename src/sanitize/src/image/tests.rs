@@ -7,7 +7,7 @@ use image::{DynamicImage, GenericImageView as _, ImageFormat, Luma, Rgb, RgbImag
 use super::exif::block;
 use super::*;
 use crate::identify::Declared;
-use crate::job::{NoInspector, bench, sanitize};
+use crate::job::{NoInspector, Settings, bench, sanitize};
 use crate::report::{Removed, Verdict, What};
 
 /// A photograph of sorts: smooth, with an edge.
@@ -390,6 +390,6 @@ fn a_picture_that_is_also_an_archive_is_refused() {
     zip.add("evil.txt", b"x").unwrap();
     let polyglot = [png(8, 8), zip.finish().unwrap()].concat();
     let declared = Declared { name: "a.png", media_type: "image/png" };
-    let result = sanitize(&polyglot, &declared, &Limits::default(), &mut NoInspector);
+    let result = sanitize(&polyglot, &declared, &Settings::default(), &mut NoInspector);
     assert_eq!(result.report().verdict, Verdict::Refused);
 }

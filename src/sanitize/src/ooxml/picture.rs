@@ -5,12 +5,10 @@ use std::collections::BTreeMap;
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::identify::Declared;
+use crate::image::BLANK;
 use crate::job::Job;
 use crate::report::{Removed, What, sha256_hex};
 use crate::zip_write::ZipWriter;
-
-/// One transparent pixel; shown at whatever size the document gives it.
-pub(super) const BLANK: &[u8] = b"\x89\x50\x4e\x47\x0d\x0a\x1a\x0a\x00\x00\x00\x0d\x49\x48\x44\x52\x00\x00\x00\x01\x00\x00\x00\x01\x08\x06\x00\x00\x00\x1f\x15\xc4\x89\x00\x00\x00\x0b\x49\x44\x41\x54\x78\xda\x63\x60\x00\x02\x00\x00\x05\x00\x01\xe9\xfa\xdc\xd8\x00\x00\x00\x00\x49\x45\x4e\x44\xae\x42\x60\x82";
 
 /// Formats that office programs show.
 const SHOWN: &[Format] = &[Format::Png, Format::Jpeg, Format::Gif, Format::Tiff, Format::Bmp];

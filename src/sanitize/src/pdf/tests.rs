@@ -7,7 +7,7 @@ use flate2::write::ZlibEncoder;
 use lopdf::{Dictionary, Document, Object};
 
 use super::verify::verify;
-use crate::{Declared, Failure, Limits, NoInspector, Report, Verdict, What, sanitize};
+use crate::{Declared, Failure, Limits, NoInspector, Report, Settings, Verdict, What, sanitize};
 
 /// A PDF with one page of text, to which a test adds.
 struct Fixture {
@@ -108,7 +108,13 @@ fn run(bytes: &[u8]) -> (Option<Vec<u8>>, Report) {
 
 fn run_within(bytes: &[u8], limits: &Limits) -> (Option<Vec<u8>>, Report) {
     let declared = Declared { name: "a.pdf", media_type: "application/pdf" };
-    let (file, report) = sanitize(bytes, &declared, limits, &mut NoInspector).into_parts();
+    let (file, report) = sanitize(
+        bytes,
+        &declared,
+        &Settings { limits: limits.clone(), ..Settings::default() },
+        &mut NoInspector,
+    )
+    .into_parts();
     (file.map(|(bytes, _)| bytes), report)
 }
 

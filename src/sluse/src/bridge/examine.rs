@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sluse_envelope::{Attachment, SubmissionId};
-use sluse_sanitize::{Format, Report, Step, Verdict};
+use sluse_sanitize::{Format, Report, Settings, Step, Verdict};
 
 use crate::bridge::Bridge;
 use crate::bridge::fetch::{FetchError, fetch};
@@ -279,7 +279,10 @@ impl Bridge {
                     .is_none()
                     .then(|| FieldsTask { json: fields.to_vec(), schema: contract.schema.clone() }),
                 files: waiting.iter().filter_map(|n| pending.get(*n)).filter_map(task_file).collect(),
-                limits: self.settings.policy.limits.clone(),
+                settings: Settings {
+                    limits: self.settings.policy.limits.clone(),
+                    options: contract.attachments.rebuild.clone(),
+                },
             };
             let mut worker = self.sandbox.start(task).await.map_err(NoVerdict::Worker)?;
             let mut finished = 0;

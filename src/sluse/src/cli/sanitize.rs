@@ -8,7 +8,7 @@ use std::sync::Arc;
 use futures_util::{StreamExt as _, stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use sluse_sanitize::{Format, Limits, Report, Verdict};
+use sluse_sanitize::{Format, Report, Settings, Verdict};
 
 use crate::cli::{CommandError, Done, output};
 use crate::policy::WorkerLimits;
@@ -132,7 +132,7 @@ pub(crate) async fn examine(
     drop(bytes);
     let file = TaskFile { content, sha256, name, media_type: String::new() };
     let mut worker =
-        sandbox.start(Task { fields: None, files: vec![file], limits: Limits::default() }).await?;
+        sandbox.start(Task { fields: None, files: vec![file], settings: Settings::default() }).await?;
     loop {
         match worker.next().await {
             Ok(Some(Event::Finished { report, rebuilt, .. })) => return Ok((report, rebuilt)),

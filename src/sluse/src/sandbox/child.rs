@@ -137,11 +137,11 @@ fn check_fields(payload: &[u8]) -> Result<(), ChildError> {
 }
 
 pub(super) fn examine(rules: &Rules, job: &Job, bytes: &[u8]) -> Result<(), ChildError> {
-    let FileTask { name, media_type, limits, .. } = &job.task;
+    let FileTask { name, media_type, settings, .. } = &job.task;
     let mut inspector = Eyes { rules, file: job.file };
     let declared = Declared { name, media_type };
     let (mut rebuilt, mut report) =
-        sluse_sanitize::sanitize(bytes, &declared, limits, &mut inspector).into_parts();
+        sluse_sanitize::sanitize(bytes, &declared, settings, &mut inspector).into_parts();
 
     let mut payload = serde_json::to_vec(&report).map_err(io::Error::from)?;
     if payload.len() as u64 > MAX_REPORT_BYTES {

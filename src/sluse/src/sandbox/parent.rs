@@ -62,8 +62,8 @@ pub struct Task {
     pub fields: Option<FieldsTask>,
     /// Files to examine.
     pub files: Vec<TaskFile>,
-    /// Limits for each file.
-    pub limits: sluse_sanitize::Limits,
+    /// Limits and options for each file.
+    pub settings: sluse_sanitize::Settings,
 }
 
 /// Form fields and the contract's schema.
@@ -355,7 +355,7 @@ pub struct Worker {
     output_left: u64,
     fields: Option<FieldsTask>,
     files: VecDeque<TaskFile>,
-    file_limits: sluse_sanitize::Limits,
+    file_settings: sluse_sanitize::Settings,
     /// Files handed to the worker so far.
     handed: usize,
     stage: Stage,
@@ -395,7 +395,7 @@ impl Worker {
             output_left: limits.output_bytes,
             fields: task.fields,
             files: task.files.into(),
-            file_limits: task.limits,
+            file_settings: task.settings,
             handed: 0,
             stage: Stage::Idle,
         }
@@ -476,7 +476,7 @@ impl Worker {
             name: file.name.clone(),
             media_type: file.media_type.clone(),
             size: file.content.len(),
-            limits: self.file_limits.clone(),
+            settings: self.file_settings.clone(),
         };
         let task = serde_json::to_vec(&task).map_err(|error| Fault::Socket(io::Error::from(error).kind()))?;
         let number = u32::try_from(index).map_err(|_| Fault::BadFrame("too many files"))?;
@@ -513,7 +513,7 @@ impl Worker {
     /// One event about the current file.
     async fn file_event(&mut self, mut current: Current) -> Result<(Option<Event>, Stage), Broken> {
         let number = u32::try_from(current.index).map_err(|_| Fault::BadFrame("too many files"))?;
-        let max_bytes = self.file_limits.max_bytes;
+        let max_bytes = self.file_settings.limits.max_bytes;
         loop {
             let (header, mut payload) = self
                 .read(number, |kind| match kind {
@@ -526,11 +526,12 @@ impl Worker {
             match header.kind {
                 Kind::Member if current.rebuilt.is_none() => {
                     current.shown += 1;
-                    if current.shown > self.file_limits.max_nodes {
+                    if current.shown > self.file_settings.limits.max_nodes {
                         return Err(Fault::BadFrame("more members than max_nodes").into());
                     }
                     let depth = payload.first_chunk().map(|depth| u32::from_be_bytes(*depth));
-                    let depth = depth.filter(|depth| (1..=self.file_limits.max_depth).contains(depth));
+                    let depth =
+                        depth.filter(|depth| (1..=self.file_settings.limits.max_depth).contains(depth));
                     let depth = depth.ok_or(Fault::BadFrame("a member at no depth that there is"))?;
                     payload.drain(..4);
                     current.members.insert(sha256_hex(&payload));
@@ -543,7 +544,7 @@ impl Worker {
                         .map_err(|_| Fault::BadFrame("a report of another shape"))?;
                     let known = Known {
                         file: &current.file,
-                        limits: &self.file_limits,
+                        limits: &self.file_settings.limits,
                         members: &current.members,
                         rebuilt: current.rebuilt.as_deref(),
                     };

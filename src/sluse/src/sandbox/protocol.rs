@@ -23,7 +23,7 @@
 //! that it can check: see `parent` for sizes and order and `evidence` for what a report may say.
 
 use serde::{Deserialize, Serialize};
-use sluse_sanitize::Limits;
+use sluse_sanitize::Settings;
 
 use super::SandboxLimits;
 
@@ -45,7 +45,7 @@ pub(super) const MAX_REPORT_BYTES: u64 = 16 << 20;
 /// Longest SetupFailed text.
 pub(super) const MAX_TEXT_BYTES: usize = 4096;
 
-/// Longest File payload: a name, a media type and the limits.
+/// Longest File payload: a name, a media type, the limits and options.
 pub(super) const MAX_FILE_TASK_BYTES: u64 = 64 << 10;
 
 macro_rules! kinds {
@@ -131,7 +131,7 @@ pub(super) struct FileTask {
     pub(super) name: String,
     pub(super) media_type: String,
     pub(super) size: u64,
-    pub(super) limits: Limits,
+    pub(super) settings: Settings,
 }
 
 #[cfg(test)]
