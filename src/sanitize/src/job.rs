@@ -291,11 +291,21 @@ pub(crate) fn bench<T>(
     limits: &Limits,
     test: impl FnOnce(&mut Job<'_>) -> T,
 ) -> (T, Vec<Removed>, Vec<Report>) {
+    bench_choosing(limits, &Options::default(), test)
+}
+
+/// As [`bench`], with options.
+#[cfg(test)]
+pub(crate) fn bench_choosing<T>(
+    limits: &Limits,
+    options: &Options,
+    test: impl FnOnce(&mut Job<'_>) -> T,
+) -> (T, Vec<Removed>, Vec<Report>) {
     let mut budget = Budget::of(limits);
     let mut inspector = NoInspector;
     let mut job = Job {
         limits,
-        options: &Options::default(),
+        options,
         depth: 0,
         budget: &mut budget,
         inspector: &mut inspector,

@@ -3,6 +3,7 @@
 use super::fixture::{Fixture, OX};
 use crate::failure::Failure;
 use crate::format::Format;
+use crate::options::{Metadata, Options, Signed};
 use crate::report::What;
 
 const VBA: &str = "application/vnd.ms-office.vbaProject";
@@ -201,20 +202,53 @@ fn strict_namespaces_hide_nothing() {
     assert!(clean.text("word/document.xml").contains("shown"));
 }
 
-#[test]
-fn document_properties_and_signatures() {
-    let clean = hello()
-        .part(
-            "docProps/core.xml",
-            "application/vnd.openxmlformats-package.core-properties+xml",
-            "<c>Erika Mustermann</c>",
-        )
+/// With core properties.
+fn described(inner: &str) -> Fixture {
+    let xml = format!(
+        "<cp:coreProperties xmlns:cp='urn:cp' xmlns:dc='urn:dc' xmlns:dcterms='urn:dcterms'>{inner}</cp:coreProperties>"
+    );
+    hello()
+        .part("docProps/core.xml", "application/vnd.openxmlformats-package.core-properties+xml", &xml)
         .link(
             "",
             "rId2",
             "http://schemas.openxmlformats.org/package/2006/relationships/metadata/core-properties",
             "docProps/core.xml",
         )
+}
+
+#[test]
+fn a_description_is_kept_on_request_as_plain_text() {
+    let keep = Options { metadata: Metadata::Keep, ..Options::default() };
+    let full = described(
+        "<dc:title>Plan &amp; map</dc:title><dc:creator a='evil'>Ada<evil>hidden</evil></dc:creator>\
+         <cp:lastModifiedBy>hidden</cp:lastModifiedBy><dcterms:created>2026-01-02T03:04:05Z</dcterms:created>\
+         <dcterms:modified>evil()</dcterms:modified>",
+    );
+    let clean = full.rebuilt_choosing(&keep);
+    let core = clean.text("docProps/core.xml");
+    for kept in ["<dc:title>Plan &amp; map</dc:title>", "<dc:creator>Ada</dc:creator>", "2026-01-02T03:04:05Z"] {
+        assert!(core.contains(kept), "{core}");
+    }
+    clean.assert_gone(What::Metadata, &["evil", "hidden"]);
+    full.rebuilt().assert_gone(What::Metadata, &["Ada", "docProps"]);
+}
+
+#[test]
+fn signed_documents_are_held_back_on_request() {
+    let held = Options { signed: Signed::Quarantine, ..Options::default() };
+    let signed = hello().part(
+        "_xmlsignatures/sig1.xml",
+        "application/vnd.openxmlformats-package.digital-signature-xmlsignature+xml",
+        "<Signature/>",
+    );
+    assert!(matches!(signed.refusal_choosing(&held), Failure::Refused(reason) if reason.contains("signed")));
+    hello().rebuilt_choosing(&held);
+}
+
+#[test]
+fn document_properties_and_signatures() {
+    let clean = described("<dc:creator>Erika Mustermann</dc:creator>")
         .part(
             "_xmlsignatures/origin.sigs",
             "application/vnd.openxmlformats-package.digital-signature-origin",
