@@ -7,6 +7,7 @@
 //! | `forbidden` | which names may nowhere be left? |
 //! | `tree` | what are the pages, fields, structure elements, tree entries? |
 //! | `action` | which actions, destinations and links are kept? |
+//! | `content` | is a content stream made of whole tokens? |
 //! | `stream` | may this stream be kept, and how is it stored? |
 //! | `walk` | how does it all get into the new document? |
 //! | `pages`, `places`, `structure`, `outline` | the same, where a table does not say enough |
@@ -16,6 +17,7 @@
 //! | `verify` | is everything gone that must be gone? |
 
 mod action;
+mod content;
 mod forbidden;
 mod info;
 mod load;

@@ -541,6 +541,19 @@ fn bytes_behind_the_compressed_data() {
 }
 
 #[test]
+fn operators_that_break_off_are_cut_and_noted() {
+    for filter in ["", "/Filter/FlateDecode"] {
+        let content = b"BT /F1 12 Tf (Hello) Tj (payload";
+        let content = if filter.is_empty() { content.to_vec() } else { deflate(content) };
+        let mut fixture = Fixture::new();
+        fixture.objects[0].1 = stream(filter, &content);
+        let (_, file, report) = without(&fixture.build(), &["payload"]);
+        assert!(contains(&file, "(Hello) Tj"));
+        removed(&report, What::UnknownPart);
+    }
+}
+
+#[test]
 fn metadata_and_private_data() {
     let mut objects = Fixture::new()
         .catalog("/Metadata 6 0 R/PieceInfo<</X<</Private(secret)>>>>")

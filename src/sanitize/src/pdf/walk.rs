@@ -331,7 +331,7 @@ impl<'d> Walk<'d, '_, '_> {
                 fit
             }
         };
-        Ok(matches!(fit, Fit::Yes(_) | Fit::Damaged))
+        Ok(matches!(fit, Fit::Yes(_) | Fit::Damaged | Fit::Cut(_)))
     }
 
     /// The new object for one that the kind admits.
@@ -444,7 +444,7 @@ impl<'d> Walk<'d, '_, '_> {
         self.tagged(&stream.dict, tables, tag, &mut new)?;
         let filters = stream::filters(self.document, stream)?;
         let fit = self.checked.get(&(std::ptr::from_ref(stream), usage)).copied().unwrap_or(Fit::No);
-        if fit == Fit::Damaged {
+        if matches!(fit, Fit::Damaged | Fit::Cut(_)) {
             self.removals.add(What::UnknownPart, "the unreadable rest of a damaged stream");
         }
         let (stored, content) = stream::stored(&filters, &stream.content, fit);
