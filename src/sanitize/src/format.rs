@@ -176,3 +176,28 @@ impl std::fmt::Display for Format {
         f.write_str(self.name())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::Format;
+
+    /// What users are told in the project's README is what the table says.
+    #[test]
+    fn the_readme_has_every_format_and_says_whether_it_is_rebuilt() {
+        let readme = include_str!("../../../README.md");
+        let lines = readme.lines().skip_while(|line| !line.starts_with("| formats |")).skip(2);
+        let mut told: BTreeMap<&str, bool> = BTreeMap::new();
+        for line in lines.take_while(|line| line.starts_with('|')) {
+            let mut cells = line.split('|').skip(1).map(str::trim);
+            let (formats, fate) = (cells.next().unwrap(), cells.next().unwrap());
+            assert!(fate.starts_with("rebuilt") || fate.starts_with("refused"), "{formats}: {fate}");
+            for name in formats.split('`').skip(1).step_by(2) {
+                assert!(told.insert(name, fate.starts_with("rebuilt")).is_none(), "{name} is there twice");
+            }
+        }
+        let known = Format::ALL.iter().map(|format| (format.name(), format.is_rebuilt())).collect();
+        assert_eq!(told, known);
+    }
+}

@@ -189,9 +189,8 @@ impl Fixture {
             super::super::verify(&done.bytes, done.format, job).unwrap();
             (done.bytes, done.format)
         });
-        let (again, lost, _) = bench_choosing(&limits, options, |job| {
-            super::super::rebuild(&bytes, format, job).unwrap().bytes
-        });
+        let (again, lost, _) =
+            bench_choosing(&limits, options, |job| super::super::rebuild(&bytes, format, job).unwrap().bytes);
         assert!(again == bytes, "a second rebuild gives other bytes");
         assert_eq!(lost, [], "a second rebuild removes something");
         let zip = Zip::parse(&bytes, &limits).unwrap();

@@ -227,7 +227,9 @@ fn a_description_is_kept_on_request_as_plain_text() {
     );
     let clean = full.rebuilt_choosing(&keep);
     let core = clean.text("docProps/core.xml");
-    for kept in ["<dc:title>Plan &amp; map</dc:title>", "<dc:creator>Ada</dc:creator>", "2026-01-02T03:04:05Z"] {
+    for kept in
+        ["<dc:title>Plan &amp; map</dc:title>", "<dc:creator>Ada</dc:creator>", "2026-01-02T03:04:05Z"]
+    {
         assert!(core.contains(kept), "{core}");
     }
     clean.assert_gone(What::Metadata, &["evil", "hidden"]);
