@@ -8,13 +8,13 @@ use std::collections::{HashMap, HashSet};
 
 use super::fields::Scanner;
 use super::formula;
-use super::link;
 use super::namespace::Ns;
 use super::rules;
 use super::xml::{Element, Event, Xml, decode};
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::job::Job;
+use crate::markup::link;
 use crate::report::plain;
 use crate::zip_structure::{Entry, Zip};
 
