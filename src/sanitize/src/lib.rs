@@ -25,6 +25,7 @@
 //! | [`job`] | the way of one file, and of all that is nested in it, from bytes to verdict |
 //! | `zip_structure` | does this ZIP say one thing only? |
 //! | `zip_write` | ZIP files that say one thing only, always the same bytes |
+//! | `markup`, `pictures` | what office documents of all kinds have in common: XML, addresses, formulas; pictures |
 //! | `archive`, `ooxml`, `pdf`, `image`, `text` | the rebuilders, one format family each |
 
 #![forbid(unsafe_code)]
@@ -39,8 +40,10 @@ pub mod report;
 
 mod archive;
 mod image;
+mod markup;
 mod ooxml;
 mod pdf;
+mod pictures;
 mod text;
 mod zip_structure;
 mod zip_write;

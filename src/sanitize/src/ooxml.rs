@@ -17,20 +17,18 @@
 //! | `table` | which of them may be copied? **the allow list** |
 //! | `walk` | what is reached by the list, in which order and under which names? |
 //! | `rewrite`, `rules` | what may not stand inside a kept part? |
-//! | `fields`, `formula`, `link` | which Word fields, formulas and addresses may stay? |
 //! | `description` | what may the document say of itself? |
-//! | `picture`, `objects` | what becomes of pictures, and which stand in for objects? |
-//! | `xml`, `namespace` | how is XML read and written, and which vocabularies are known? |
+//! | `fields`, `formula` | which Word fields and formulas may stay? |
+//! | `objects` | which pictures stand in for objects? |
+//! | `xml`, `namespace` | which XML vocabularies are known? |
 //! | `verify` | is everything that must be gone gone? |
 
 mod description;
 mod fields;
 mod formula;
-mod link;
 mod namespace;
 mod objects;
 mod package;
-mod picture;
 mod rewrite;
 mod rules;
 mod table;

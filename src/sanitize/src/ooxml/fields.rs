@@ -13,9 +13,9 @@
 
 use std::collections::HashMap;
 
-use super::link;
 use super::namespace::Ns;
 use super::xml::{Element, Event};
+use crate::markup::link;
 use crate::report::What;
 
 /// What becomes of an element, by its [`Element::id`].

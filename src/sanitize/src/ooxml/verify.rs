@@ -9,7 +9,6 @@ use std::collections::{HashMap, HashSet};
 use super::description;
 use super::fields::Scanner;
 use super::formula;
-use super::link;
 use super::namespace::Ns;
 use super::rules;
 use super::xml::{Element, Event, Xml, decode};
@@ -17,6 +16,7 @@ use crate::failure::Failure;
 use crate::format::Format;
 use crate::job::Job;
 use crate::options::Metadata;
+use crate::markup::link;
 use crate::report::plain;
 use crate::zip_structure::{Entry, Zip};
 

@@ -12,11 +12,9 @@ use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::description;
 use super::fields::{Mark, Scanner};
-use super::link;
 use super::namespace::Ns;
 use super::objects;
 use super::package::{Package, Relationship, resolve};
-use super::picture::Pictures;
 use super::rewrite::{Known, Rewriter, Sheets};
 use super::table::{self, Main, Rule};
 use super::xml::{Event, Writer, Xml, decode};
@@ -24,6 +22,8 @@ use crate::failure::Failure;
 use crate::format::{Format, Rewritten};
 use crate::job::Job;
 use crate::options::{Metadata, Signed};
+use crate::markup::link;
+use crate::pictures::Pictures;
 use crate::report::{Removed, What, plain};
 use crate::zip_structure::{Entry, Zip};
 use crate::zip_write::ZipWriter;
@@ -434,7 +434,7 @@ impl<'a> Walk<'a> {
 
     fn write(&self, format: Format, job: &mut Job<'_>) -> Result<Vec<u8>, Failure> {
         let order = self.order();
-        let mut pictures = Pictures::new(self.main.folder);
+        let mut pictures = Pictures::new(format!("{}media/image", self.main.folder));
         let mut names: HashMap<usize, String> = HashMap::new();
         let mut counts: HashMap<&str, u32> = HashMap::new();
         for &index in &order {
@@ -442,7 +442,10 @@ impl<'a> Walk<'a> {
             let name = match part.rule {
                 None if part.kind == Kind::Picture => {
                     let bytes = part.entry.read(job)?;
-                    pictures.rebuild(&bytes, &part.entry.name, job)?
+                    match pictures.rebuild(&bytes, &part.entry.name, job)? {
+                        Some(name) => name,
+                        None => pictures.blank(),
+                    }
                 }
                 None => self.main.file.to_owned(),
                 Some(rule) => {

@@ -1,7 +1,7 @@
 //! Which addresses a document may point to: the web and mail, on a click.
 
 /// Whether `address` is an http, https or mailto URL as every program would read it.
-pub(super) fn is_web(address: &str) -> bool {
+pub(crate) fn is_web(address: &str) -> bool {
     let Some((scheme, rest)) = address.split_once(':') else { return false };
     let known = ["http", "https", "mailto"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
     known
@@ -11,7 +11,7 @@ pub(super) fn is_web(address: &str) -> bool {
 }
 
 /// Whether a target within the package names something outside it: a scheme, a server, a drive.
-pub(super) fn leaves_the_package(target: &str) -> bool {
+pub(crate) fn leaves_the_package(target: &str) -> bool {
     let first = target.split(['/', '?', '#']).next().unwrap_or_default();
     let decoded = crate::zip_structure::names::percent_decoded(target);
     let blank = |c: char| c.is_whitespace() || c.is_control();
