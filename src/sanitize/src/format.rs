@@ -124,9 +124,9 @@ formats! {
     /// HEIC or HEIF picture.
     Heif, "heif", ["heic", "heif"], "image/heif", None;
     /// Enhanced metafile.
-    Emf, "emf", ["emf"], "image/emf", None;
+    Emf, "emf", ["emf"], "image/emf", Some((crate::metafile::rebuild, crate::metafile::verify));
     /// Windows metafile.
-    Wmf, "wmf", ["wmf"], "image/wmf", None;
+    Wmf, "wmf", ["wmf"], "image/wmf", Some((crate::metafile::rebuild, crate::metafile::verify));
     /// SVG drawing.
     Svg, "svg", ["svg"], "image/svg+xml", None;
     /// HTML page.
