@@ -80,4 +80,4 @@ fn restored(saved: i32, level: i32) -> Option<i32> {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

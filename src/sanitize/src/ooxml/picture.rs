@@ -11,7 +11,17 @@ use crate::report::{Removed, What, sha256_hex};
 use crate::zip_write::ZipWriter;
 
 /// Formats that office programs show.
-const SHOWN: &[Format] = &[Format::Png, Format::Jpeg, Format::Gif, Format::Tiff, Format::Bmp];
+const SHOWN: &[Format] =
+    &[Format::Png, Format::Jpeg, Format::Gif, Format::Tiff, Format::Bmp, Format::Emf, Format::Wmf];
+
+/// The media type under which office programs know a format.
+fn media_type(format: Format) -> &'static str {
+    match format {
+        Format::Emf => "image/x-emf",
+        Format::Wmf => "image/x-wmf",
+        other => other.media_type(),
+    }
+}
 
 /// The rebuilt pictures of one document, equal ones once.
 pub(super) struct Pictures {
@@ -48,7 +58,7 @@ impl Pictures {
         let known = self.by_digest.get(&new).cloned();
         let name = known.unwrap_or_else(|| {
             let name = format!("{}media/image{}.{}", self.folder, self.files.len() + 1, format.extension());
-            self.types.insert(format.extension(), format.media_type());
+            self.types.insert(format.extension(), media_type(format));
             self.files.push((name.clone(), bytes));
             self.by_digest.insert(new, name.clone());
             name
