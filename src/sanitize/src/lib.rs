@@ -23,6 +23,7 @@
 //! | [`report`] | what was found, done and removed? |
 //! | [`failure`] | why was something not rebuilt? |
 //! | [`job`] | the way of one file, and of all that is nested in it, from bytes to verdict |
+//! | `fields`, `dib` | numbers by offset; the bitmaps of BMP files and metafiles |
 //! | `zip_structure` | does this ZIP say one thing only? |
 //! | `zip_write` | ZIP files that say one thing only, always the same bytes |
 //! | `archive`, `ooxml`, `pdf`, `image`, `metafile`, `text` | the rebuilders, one format family each |
@@ -38,6 +39,8 @@ pub mod options;
 pub mod report;
 
 mod archive;
+mod dib;
+mod fields;
 mod image;
 mod metafile;
 mod ooxml;

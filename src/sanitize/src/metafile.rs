@@ -12,9 +12,7 @@
 //! bitmap's header fits its bits; objects are selected and deleted only while they exist; the header's counts are
 //! computed from what is written. So rebuilding a rebuilt metafile changes no byte, and [`verify`] asks for that.
 
-mod dib;
 mod emf;
-mod fields;
 mod wmf;
 
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 
 mod record;
 
-use super::fields::{Fields, set_u32};
+use crate::fields::{Fields, set_u32};
 use super::{Dropped, NO_OBJECT, SLACK, TRAILING, drop_one};
 use crate::failure::Failure;
 use crate::limits::Limits;

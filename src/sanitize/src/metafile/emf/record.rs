@@ -1,7 +1,7 @@
 //! The records of an enhanced metafile that are kept, and how each is laid out (MS-EMF 2.3).
 
-use super::super::dib::Dib;
-use super::super::fields::{Fields, set_u32};
+use crate::dib::Dib;
+use crate::fields::{Fields, set_u32};
 use super::STOCK;
 use crate::limits::Limits;
 use crate::report::What;
@@ -207,7 +207,7 @@ fn bitmap(
         lines,
         limits,
     )?;
-    for (n, part) in [dib.info.as_slice(), dib.bits].into_iter().enumerate() {
+    for (n, part) in [dib.info.as_slice(), &dib.bits].into_iter().enumerate() {
         out.resize(out.len().next_multiple_of(4), 0);
         let start = out.len();
         set_u32(out, at + n * 8, start)?;

@@ -1,7 +1,7 @@
 //! The records of a Windows metafile that are kept, and how each is laid out (MS-WMF 2.3).
 
-use super::super::dib::Dib;
-use super::super::fields::{Fields, set_u32};
+use crate::dib::Dib;
+use crate::fields::{Fields, set_u32};
 use crate::limits::Limits;
 use crate::report::What;
 
@@ -141,7 +141,7 @@ pub(super) fn rewrite(shape: Shape, record: &[u8], limits: &Limits) -> Option<(V
 
 fn bitmap(bytes: &[u8], usage: u32, lines: Option<u32>, limits: &Limits) -> Option<(Vec<u8>, bool)> {
     let dib = Dib::packed(bytes, usage, lines, limits)?;
-    Some(([dib.info.as_slice(), dib.bits].concat(), dib.slack))
+    Some(([dib.info.as_slice(), &dib.bits].concat(), dib.slack))
 }
 
 /// A font and its face name (MS-WMF 2.2.1.2), ended by a zero.

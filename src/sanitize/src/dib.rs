@@ -1,13 +1,16 @@
-//! Device-independent bitmaps inside metafile records (MS-WMF 2.2.2.9): header, colour table, bits.
+//! Device-independent bitmaps, as in BMP files and in metafile records (MS-WMF 2.2.2.9): header, colours, bits.
 //!
 //! ```text
 //! header 12 or 40 … 124 bytes │ masks (BITFIELDS) │ colour table │ bits: lines padded to 4 bytes, or run-length codes
 //! ```
 //!
-//! A header is written anew as BITMAPCOREHEADER or BITMAPINFOHEADER: the later ones only add colour spaces, among them
-//! the name of a profile file to load.
+//! A header is written anew as BITMAPCOREHEADER, BITMAPINFOHEADER, or, for pixels with an alpha mask,
+//! BITMAPV3INFOHEADER: the later ones only add colour spaces, among them the name of a profile file to load. The
+//! colour table always has all the colours that a pixel can name; what pads a line is zero.
 
-use super::fields::{Fields, set_u32};
+use std::borrow::Cow;
+
+use crate::fields::{Fields, set_u32};
 use crate::limits::Limits;
 
 /// How the bits are stored (MS-WMF 2.1.1.7); JPEG and PNG for printers and CMYK are not accepted.
@@ -21,13 +24,15 @@ const PALETTE_NUMBERS: u32 = 1;
 const NO_TABLE: u32 = 2;
 
 /// A bitmap, checked.
-pub(super) struct Dib<'a> {
+pub(crate) struct Dib<'a> {
+    pub(crate) width: u32,
+    pub(crate) height: u32,
     /// Header, masks and colour table, as they are to be written.
-    pub(super) info: Vec<u8>,
+    pub(crate) info: Vec<u8>,
     /// Exactly the bits that the header calls for.
-    pub(super) bits: &'a [u8],
+    pub(crate) bits: Cow<'a, [u8]>,
     /// There were bytes that belong to neither, or a colour profile or its name.
-    pub(super) slack: bool,
+    pub(crate) slack: bool,
 }
 
 struct Header {
@@ -39,18 +44,24 @@ struct Header {
     length: usize,
     colours: usize,
     colour: usize,
+    has_alpha: bool,
     has_profile: bool,
+}
+
+/// Bytes of header and colour table, which bits may follow; `None`: not a bitmap that is accepted.
+pub(crate) fn info_length(info: &[u8], usage: u32) -> Option<usize> {
+    Header::parse(info, usage)?.info_length()
 }
 
 impl<'a> Dib<'a> {
     /// From one run of bytes: header, colours and bits.
-    pub(super) fn packed(bytes: &'a [u8], usage: u32, lines: Option<u32>, limits: &Limits) -> Option<Self> {
-        let (info, bits) = bytes.split_at_checked(Header::parse(bytes, usage)?.info_length()?)?;
+    pub(crate) fn packed(bytes: &'a [u8], usage: u32, lines: Option<u32>, limits: &Limits) -> Option<Self> {
+        let (info, bits) = bytes.split_at_checked(info_length(bytes, usage)?)?;
         Self::parse(info, bits, usage, lines, limits)
     }
 
     /// From header and colours, and bits; `lines`: how many are there, where these are not all.
-    pub(super) fn parse(
+    pub(crate) fn parse(
         info: &'a [u8],
         bits: &'a [u8],
         usage: u32,
@@ -62,16 +73,18 @@ impl<'a> Dib<'a> {
             return None;
         }
         let lines = lines.map_or(header.height, |lines| lines.min(header.height));
-        let length = match header.compression {
-            RLE8 | RLE4 => run_length(bits, &header)?,
-            _ => usize::try_from(lines).ok()?.checked_mul(header.stride()?)?,
+        let kept = match header.compression {
+            RLE8 | RLE4 => Cow::Borrowed(bits.get(..run_length(bits, &header)?)?),
+            _ => header.lines(bits, lines)?,
         };
-        let kept = bits.get(..length)?;
-        let rewritten = header.write(info, length, usage)?;
-        let slack = bits.len() > length.next_multiple_of(4)
-            || info.len() > header.info_length()?
-            || header.has_profile;
-        Some(Self { info: rewritten, bits: kept, slack })
+        let info_length = header.info_length()?;
+        Some(Self {
+            width: header.width,
+            height: header.height,
+            info: header.write(info, kept.len(), usage)?,
+            slack: bits.len() > kept.len().next_multiple_of(4) || info.len() > info_length || header.has_profile,
+            bits: kept,
+        })
     }
 }
 
@@ -79,9 +92,10 @@ impl Header {
     fn parse(info: &[u8], usage: u32) -> Option<Self> {
         let fields = Fields(info);
         let colour = |triple: bool| match usage {
-            PALETTE_NUMBERS => Some(2),
-            NO_TABLE => Some(0),
-            _ => Some(if triple { 3 } else { 4 }),
+            PALETTE_NUMBERS => 2,
+            NO_TABLE => 0,
+            _ if triple => 3,
+            _ => 4,
         };
         let (size, planes, header) = match fields.u32(0)? {
             12 => {
@@ -93,7 +107,8 @@ impl Header {
                     compression: RGB,
                     length: 12,
                     colours: if depth <= 8 { 1 << depth } else { 0 },
-                    colour: colour(true)?,
+                    colour: colour(true),
+                    has_alpha: false,
                     has_profile: false,
                 };
                 (12, fields.u16(8)?, header)
@@ -108,7 +123,8 @@ impl Header {
                     compression,
                     length: usize::try_from(size).ok()? + masks,
                     colours: if used == 0 && depth <= 8 { 1 << depth } else { used },
-                    colour: colour(false)?,
+                    colour: colour(false),
+                    has_alpha: size >= 56 && size != 64 && compression == BITFIELDS && fields.u32(52)? != 0,
                     has_profile: size == 124 && matches!(fields.bytes(56, 4)?, b"KNIL" | b"DEBM"),
                 };
                 if fields.i32(8)? < 0 && matches!(compression, RLE8 | RLE4) {
@@ -135,31 +151,53 @@ impl Header {
         self.length.checked_add(self.colours.checked_mul(self.colour)?)
     }
 
-    /// Bytes of one line.
-    fn stride(&self) -> Option<usize> {
-        usize::try_from((u64::from(self.width) * u64::from(self.depth)).div_ceil(32) * 4).ok()
+    /// So many lines of pixels, each padded with zeros. The padding of the last may be missing.
+    fn lines<'a>(&self, bits: &'a [u8], lines: u32) -> Option<Cow<'a, [u8]>> {
+        let used_bits = u64::from(self.width) * u64::from(self.depth);
+        let used = usize::try_from(used_bits.div_ceil(8)).ok()?;
+        let stride = used.next_multiple_of(4);
+        let length = usize::try_from(lines).ok()?.checked_mul(stride)?;
+        let spare = u32::try_from(used_bits.next_multiple_of(8) - used_bits).ok()?;
+        let mask = u8::MAX << spare;
+        let is_clean = |line: &[u8]| {
+            line.get(used..).is_some_and(|padding| padding.iter().all(|&b| b == 0))
+                && line.get(used - 1).is_some_and(|last| last & !mask == 0)
+        };
+        match bits.get(..length) {
+            Some(whole) if whole.chunks(stride).all(is_clean) => Some(Cow::Borrowed(whole)),
+            found => {
+                let mut copy = found.or(bits.get(..length - (stride - used)))?.to_vec();
+                copy.resize(length, 0);
+                for line in copy.chunks_mut(stride) {
+                    line.get_mut(used..)?.fill(0);
+                    *line.get_mut(used - 1)? &= mask;
+                }
+                Some(Cow::Owned(copy))
+            }
+        }
     }
 
     /// Header, masks and colours anew.
     fn write(&self, info: &[u8], bits: usize, usage: u32) -> Option<Vec<u8>> {
         let is_core = self.length == 12;
         let mut out = info.get(..if is_core { 12 } else { 40 })?.to_vec();
-        let colours = if self.depth <= 8 { self.colours } else { 0 };
         if !is_core {
-            set_u32(&mut out, 0, 40)?;
+            set_u32(&mut out, 0, if self.has_alpha { 56 } else { 40 })?;
             set_u32(&mut out, 20, bits)?;
-            set_u32(&mut out, 32, if colours == 1 << self.depth.min(8) { 0 } else { colours })?;
+            set_u32(&mut out, 32, 0)?;
             set_u32(&mut out, 36, 0)?;
             if self.compression == BITFIELDS {
-                out.extend_from_slice(info.get(40..52)?);
+                out.extend_from_slice(info.get(40..if self.has_alpha { 56 } else { 52 })?);
             }
         }
-        let table = Fields(info).bytes(self.length, colours.checked_mul(self.colour)?)?;
-        let start = out.len();
-        out.extend_from_slice(table);
-        if self.colour == 4 && usage != PALETTE_NUMBERS {
-            // The fourth byte of a colour is reserved.
-            out.iter_mut().skip(start + 3).step_by(4).for_each(|reserved| *reserved = 0);
+        if self.depth <= 8 {
+            let start = out.len();
+            out.extend_from_slice(Fields(info).bytes(self.length, self.colours.checked_mul(self.colour)?)?);
+            out.resize(start + (self.colour << self.depth), 0);
+            if self.colour == 4 && usage != PALETTE_NUMBERS {
+                // The fourth byte of a colour is reserved.
+                out.iter_mut().skip(start + 3).step_by(4).for_each(|reserved| *reserved = 0);
+            }
         }
         Some(out)
     }

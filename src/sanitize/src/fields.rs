@@ -2,31 +2,31 @@
 
 /// Bytes read by offset.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Fields<'a>(pub(super) &'a [u8]);
+pub(crate) struct Fields<'a>(pub(crate) &'a [u8]);
 
 impl<'a> Fields<'a> {
-    pub(super) fn u16(self, at: usize) -> Option<u16> {
+    pub(crate) fn u16(self, at: usize) -> Option<u16> {
         Some(u16::from_le_bytes(self.array(at)?))
     }
 
-    pub(super) fn i16(self, at: usize) -> Option<i16> {
+    pub(crate) fn i16(self, at: usize) -> Option<i16> {
         Some(i16::from_le_bytes(self.array(at)?))
     }
 
-    pub(super) fn u32(self, at: usize) -> Option<u32> {
+    pub(crate) fn u32(self, at: usize) -> Option<u32> {
         Some(u32::from_le_bytes(self.array(at)?))
     }
 
-    pub(super) fn i32(self, at: usize) -> Option<i32> {
+    pub(crate) fn i32(self, at: usize) -> Option<i32> {
         Some(i32::from_le_bytes(self.array(at)?))
     }
 
     /// A 32-bit length, count or offset.
-    pub(super) fn size(self, at: usize) -> Option<usize> {
+    pub(crate) fn size(self, at: usize) -> Option<usize> {
         usize::try_from(self.u32(at)?).ok()
     }
 
-    pub(super) fn bytes(self, at: usize, length: usize) -> Option<&'a [u8]> {
+    pub(crate) fn bytes(self, at: usize, length: usize) -> Option<&'a [u8]> {
         self.0.get(at..at.checked_add(length)?)
     }
 
@@ -36,7 +36,7 @@ impl<'a> Fields<'a> {
 }
 
 /// Overwrites a 32-bit field; `None`: it lies outside.
-pub(super) fn set_u32(bytes: &mut [u8], at: usize, value: usize) -> Option<()> {
+pub(crate) fn set_u32(bytes: &mut [u8], at: usize, value: usize) -> Option<()> {
     let value = u32::try_from(value).ok()?;
     bytes.get_mut(at..at.checked_add(4)?)?.copy_from_slice(&value.to_le_bytes());
     Some(())
