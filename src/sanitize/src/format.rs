@@ -114,19 +114,19 @@ formats! {
     /// PNG picture.
     Png, "png", ["png"], "image/png", Some((crate::image::rebuild, crate::image::verify));
     /// GIF picture.
-    Gif, "gif", ["gif"], "image/gif", None;
+    Gif, "gif", ["gif"], "image/gif", Some((crate::image::rebuild, crate::image::verify));
     /// TIFF picture.
     Tiff, "tiff", ["tif", "tiff"], "image/tiff", None;
     /// BMP picture.
-    Bmp, "bmp", ["bmp"], "image/bmp", None;
+    Bmp, "bmp", ["bmp"], "image/bmp", Some((crate::image::rebuild, crate::image::verify));
     /// WebP picture.
-    Webp, "webp", ["webp"], "image/webp", None;
+    Webp, "webp", ["webp"], "image/webp", Some((crate::image::rebuild, crate::image::verify));
     /// HEIC or HEIF picture.
     Heif, "heif", ["heic", "heif"], "image/heif", None;
     /// Enhanced metafile.
-    Emf, "emf", ["emf"], "image/emf", None;
+    Emf, "emf", ["emf"], "image/emf", Some((crate::metafile::rebuild, crate::metafile::verify));
     /// Windows metafile.
-    Wmf, "wmf", ["wmf"], "image/wmf", None;
+    Wmf, "wmf", ["wmf"], "image/wmf", Some((crate::metafile::rebuild, crate::metafile::verify));
     /// SVG drawing.
     Svg, "svg", ["svg"], "image/svg+xml", None;
     /// HTML page.

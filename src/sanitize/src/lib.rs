@@ -23,10 +23,11 @@
 //! | [`report`] | what was found, done and removed? |
 //! | [`failure`] | why was something not rebuilt? |
 //! | [`job`] | the way of one file, and of all that is nested in it, from bytes to verdict |
+//! | `fields`, `dib` | numbers by offset; the bitmaps of BMP files and metafiles |
 //! | `zip_structure` | does this ZIP say one thing only? |
 //! | `zip_write` | ZIP files that say one thing only, always the same bytes |
 //! | `markup`, `pictures` | what office documents of all kinds have in common: XML, addresses, formulas; pictures |
-//! | `archive`, `ooxml`, `pdf`, `image`, `text` | the rebuilders, one format family each |
+//! | `archive`, `ooxml`, `pdf`, `image`, `metafile`, `text` | the rebuilders, one format family each |
 
 #![forbid(unsafe_code)]
 
@@ -39,8 +40,11 @@ pub mod options;
 pub mod report;
 
 mod archive;
+mod dib;
+mod fields;
 mod image;
 mod markup;
+mod metafile;
 mod ooxml;
 mod pdf;
 mod pictures;

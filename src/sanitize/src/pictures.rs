@@ -11,7 +11,17 @@ use crate::report::{Removed, What, sha256_hex};
 use crate::zip_write::ZipWriter;
 
 /// Formats that office programs show.
-const SHOWN: &[Format] = &[Format::Png, Format::Jpeg, Format::Gif, Format::Tiff, Format::Bmp];
+const SHOWN: &[Format] =
+    &[Format::Png, Format::Jpeg, Format::Gif, Format::Tiff, Format::Bmp, Format::Emf, Format::Wmf];
+
+/// The media type under which office programs know a format.
+fn media_type(format: Format) -> &'static str {
+    match format {
+        Format::Emf => "image/x-emf",
+        Format::Wmf => "image/x-wmf",
+        other => other.media_type(),
+    }
+}
 
 /// The rebuilt pictures of one document, equal ones once.
 pub(crate) struct Pictures {
@@ -54,7 +64,7 @@ impl Pictures {
                 .filter(|(_, format)| SHOWN.contains(format)),
         };
         let name = match rebuilt {
-            Some((bytes, format)) => Some(self.add(bytes, format.extension(), format.media_type())),
+            Some((bytes, format)) => Some(self.add(bytes, format.extension(), media_type(format))),
             None => {
                 let removed = Removed::new(What::Picture, name, 1);
                 job.removed(Removed { sha256: Some(digest.clone()), ..removed });

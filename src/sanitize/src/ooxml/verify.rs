@@ -169,6 +169,9 @@ const PICTURES: &[(&str, &[u8])] = &[
     ("gif", b"GIF8"),
     ("tif", b"II*\0"),
     ("bmp", b"BM"),
+    ("emf", b"\x01\0\0\0"),
+    ("wmf", b"\x01\0\x09\0"),
+    ("wmf", b"\xd7\xcd\xc6\x9a"),
 ];
 
 /// Parses the rebuilt package and searches it for everything that must be gone.

@@ -385,3 +385,15 @@ fn pictures_that_cannot_be_rebuilt_become_blank() {
     assert!(clean.names().contains(&"word/media/image1.png"));
     assert!(clean.text("word/document.xml").contains("r:embed=\"rId5\""));
 }
+
+#[test]
+fn metafiles_are_kept_under_the_type_that_office_programs_know() {
+    let metafile = crate::metafile::tests::emf(&[]);
+    let clean = Fixture::word("<w:p><w:r><w:drawing><a:blip r:embed=\"rId5\"/></w:drawing></w:r></w:p>")
+        .untyped("word/media/picture.bin", &metafile)
+        .typed("word/media/picture.bin", "image/x-emf")
+        .link("word/document.xml", "rId5", "image", "word/media/picture.bin")
+        .rebuilt();
+    assert!(clean.names().contains(&"word/media/image1.emf"));
+    assert!(clean.text("[Content_Types].xml").contains("Extension=\"emf\" ContentType=\"image/x-emf\""));
+}
