@@ -26,7 +26,8 @@
 //! | `zip_structure` | does this ZIP say one thing only? |
 //! | `zip_write` | ZIP files that say one thing only, always the same bytes |
 //! | `compound` | what is in an OLE compound file, and how is one written? |
-//! | `archive`, `ooxml`, `pdf`, `image`, `text` | the rebuilders, one format family each |
+//! | `office_art` | what may a shape or picture of legacy Office have? |
+//! | `archive`, `ooxml`, `pdf`, `ppt`, `image`, `text` | the rebuilders, one format family each |
 
 #![forbid(unsafe_code)]
 
@@ -41,8 +42,10 @@ pub mod report;
 mod archive;
 mod compound;
 mod image;
+mod office_art;
 mod ooxml;
 mod pdf;
+mod ppt;
 mod text;
 mod zip_structure;
 mod zip_write;
