@@ -176,10 +176,14 @@ fn check(parent: u16, record: &Record<'_>, found: &mut Found) -> Result<(), Fail
     }
     let zero = |range| record.body.get(range).is_none_or(|bytes: &[u8]| bytes.iter().all(|&b| b == 0));
     match record.kind {
-        0x0fba if parent == 0x0fd7 && record.instance == 1 => {
+        0x0fba if parent == 0x0fd7 => {
             let units: Vec<u16> =
                 record.body.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
-            if !is_web(&String::from_utf16_lossy(&units)) {
+            let text = String::from_utf16_lossy(&units);
+            let is_address = record.instance == 1
+                || text.contains('\\')
+                || text.split([',', '/']).next().unwrap_or_default().contains(':');
+            if is_address && !is_web(&text) {
                 return unproved("it has a link to something else than the web or mail");
             }
         }
@@ -196,10 +200,8 @@ fn check(parent: u16, record: &Record<'_>, found: &mut Found) -> Result<(), Fail
         0xf00a if record.u32_at(4).is_none_or(|flags| flags & 0x10 != 0) => {
             return unproved("a shape is an object");
         }
-        0xf00b | 0xf121 | 0xf122 => {
-            if PROPERTIES.iter().any(|id| number_of(record, *id).is_some()) {
-                return unproved("a shape has a property that fetches or runs something");
-            }
+        0xf00b | 0xf121 | 0xf122 if PROPERTIES.iter().any(|id| number_of(record, *id).is_some()) => {
+            return unproved("a shape has a property that fetches or runs something");
         }
         0xf007 => match (record.body.len(), record.u32_at(20), record.u32_at(28)) {
             (36, Some(0), Some(u32::MAX)) => {}
