@@ -84,7 +84,7 @@ formats! {
     /// Excel 97–2003 workbook.
     Xls, "xls", ["xls", "xlt"], "application/vnd.ms-excel", None;
     /// PowerPoint 97–2003 presentation.
-    Ppt, "ppt", ["ppt", "pot", "pps"], "application/vnd.ms-powerpoint", None;
+    Ppt, "ppt", ["ppt", "pot", "pps"], "application/vnd.ms-powerpoint", Some((crate::ppt::rebuild, crate::ppt::verify));
     /// Outlook message.
     Msg, "msg", ["msg"], "application/vnd.ms-outlook", None;
     /// Another OLE compound file, or an encrypted Office document.

@@ -27,7 +27,9 @@
 //! | `zip_structure` | does this ZIP say one thing only? |
 //! | `zip_write` | ZIP files that say one thing only, always the same bytes |
 //! | `markup`, `pictures` | what office documents of all kinds have in common: XML, addresses, formulas; pictures |
-//! | `archive`, `ooxml`, `pdf`, `image`, `metafile`, `text` | the rebuilders, one format family each |
+//! | `compound` | what is in an OLE compound file, and how is one written? |
+//! | `office_art` | what may a shape or picture of legacy Office have? |
+//! | `archive`, `ooxml`, `pdf`, `image`, `metafile`, `text`, `ppt` | the rebuilders, one format family each |
 
 #![forbid(unsafe_code)]
 
@@ -40,14 +42,17 @@ pub mod options;
 pub mod report;
 
 mod archive;
+mod compound;
 mod dib;
 mod fields;
 mod image;
 mod markup;
 mod metafile;
+mod office_art;
 mod ooxml;
 mod pdf;
 mod pictures;
+mod ppt;
 mod text;
 mod zip_structure;
 mod zip_write;
