@@ -25,7 +25,7 @@
 //! | [`job`] | the way of one file, and of all that is nested in it, from bytes to verdict |
 //! | `zip_structure` | does this ZIP say one thing only? |
 //! | `zip_write` | ZIP files that say one thing only, always the same bytes |
-//! | `archive`, `ooxml`, `pdf`, `image`, `text` | the rebuilders, one format family each |
+//! | `archive`, `ooxml`, `pdf`, `rtf`, `image`, `text` | the rebuilders, one format family each |
 
 #![forbid(unsafe_code)]
 
@@ -41,6 +41,7 @@ mod archive;
 mod image;
 mod ooxml;
 mod pdf;
+mod rtf;
 mod text;
 mod zip_structure;
 mod zip_write;
