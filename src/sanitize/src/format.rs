@@ -108,7 +108,7 @@ formats! {
     /// Portable Document Format.
     Pdf, "pdf", ["pdf"], "application/pdf", Some((crate::pdf::rebuild, crate::pdf::verify));
     /// Rich Text Format.
-    Rtf, "rtf", ["rtf"], "application/rtf", None;
+    Rtf, "rtf", ["rtf"], "application/rtf", Some((crate::rtf::rebuild, crate::rtf::verify));
     /// JPEG picture.
     Jpeg, "jpeg", ["jpg", "jpeg", "jpe", "jfif"], "image/jpeg", Some((crate::image::rebuild, crate::image::verify));
     /// PNG picture.

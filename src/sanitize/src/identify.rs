@@ -152,6 +152,9 @@ const fn words(format: Format) -> &'static str {
 }
 
 fn kind(bytes: &[u8], declared: &Declared<'_>) -> Kind {
+    if let Some(kind) = textual::rtf(bytes) {
+        return kind;
+    }
     match signature(bytes) {
         Some(Format::Zip) => package::kind(bytes),
         Some(Format::Cfb) => compound::kind(bytes),

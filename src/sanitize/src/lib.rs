@@ -29,7 +29,7 @@
 //! | `markup`, `pictures` | what office documents of all kinds have in common: XML, addresses, formulas; pictures |
 //! | `compound` | what is in an OLE compound file, and how is one written? |
 //! | `office_art` | what may a shape or picture of legacy Office have? |
-//! | `archive`, `ooxml`, `pdf`, `image`, `metafile`, `text`, `ppt` | the rebuilders, one format family each |
+//! | `archive`, `ooxml`, `pdf`, `image`, `metafile`, `text`, `ppt`, `rtf` | the rebuilders, one format family each |
 
 #![forbid(unsafe_code)]
 
@@ -53,6 +53,7 @@ mod ooxml;
 mod pdf;
 mod pictures;
 mod ppt;
+mod rtf;
 mod text;
 mod zip_structure;
 mod zip_write;

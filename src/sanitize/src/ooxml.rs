@@ -24,7 +24,7 @@
 //! | `verify` | is everything that must be gone gone? |
 
 mod description;
-mod fields;
+pub(crate) mod fields;
 mod formula;
 mod namespace;
 mod objects;
