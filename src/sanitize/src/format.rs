@@ -130,7 +130,7 @@ formats! {
     /// SVG drawing.
     Svg, "svg", ["svg"], "image/svg+xml", None;
     /// HTML page.
-    Html, "html", ["html", "htm", "xhtml"], "text/html", None;
+    Html, "html", ["html", "htm", "xhtml"], "text/html", Some((crate::html::rebuild, crate::html::verify));
     /// XML document.
     Xml, "xml", ["xml"], "application/xml", Some((crate::text::rebuild_xml, crate::text::verify_xml));
     /// JSON document.

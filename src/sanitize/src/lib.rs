@@ -38,6 +38,7 @@ pub mod options;
 pub mod report;
 
 mod archive;
+mod html;
 mod image;
 mod ooxml;
 mod pdf;
