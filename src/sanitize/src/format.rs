@@ -140,7 +140,7 @@ formats! {
     /// Plain text.
     Text, "text", ["txt", "text", "log", "md"], "text/plain", Some((crate::text::rebuild_text, crate::text::verify_text));
     /// Mail message or web archive.
-    Mime, "mime", ["eml", "mht", "mhtml"], "message/rfc822", None;
+    Mime, "mime", ["eml", "mht", "mhtml"], "message/rfc822", Some((crate::mail::rebuild, crate::mail::verify));
     /// ZIP archive.
     Zip, "zip", ["zip"], "application/zip", Some((crate::archive::rebuild, crate::archive::verify));
     /// gzip stream.

@@ -58,7 +58,7 @@ pub(crate) fn verify_mail(page: &str) -> Result<(), Failure> {
 
 /// The page's characters: by its byte order mark, what it declares, UTF-8 where it is valid, else windows-1252. Bytes that
 /// mean nothing are replaced, as browsers do.
-fn decode(bytes: &[u8]) -> Result<String, Failure> {
+pub(crate) fn decode(bytes: &[u8]) -> Result<String, Failure> {
     let (encoding, mark) = match Encoding::for_bom(bytes) {
         Some(found) => found,
         None => match declared(bytes.get(..bytes.len().min(1024)).unwrap_or_default()) {

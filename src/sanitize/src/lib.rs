@@ -40,6 +40,7 @@ pub mod report;
 mod archive;
 mod html;
 mod image;
+mod mail;
 mod ooxml;
 mod pdf;
 mod text;

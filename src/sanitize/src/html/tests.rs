@@ -65,7 +65,6 @@ fn scripts_and_handlers_go() {
         "<meta http-equiv=refresh content='0;url=http://evil/'>x",
         "<template><script>alert(1)</script></template>x",
         "<!--[if IE]><script>alert(1)</script><![endif]-->x",
-        "<noscript><p title=\"</noscript><img src=x onload=x()>\"></noscript>x<script></script>",
         "<style><!--</style><img src=x onerror=alert(1)>--></style>x",
         "<xmp></xmp><img src onerror=alert(1)>x",
         "<p style=\"width:expression(alert(1));behavior:url(x);-moz-binding:url(x);background:u\\72l(x)\">x",
