@@ -25,6 +25,7 @@
 //! | [`job`] | the way of one file, and of all that is nested in it, from bytes to verdict |
 //! | `zip_structure` | does this ZIP say one thing only? |
 //! | `zip_write` | ZIP files that say one thing only, always the same bytes |
+//! | `compound` | what is in an OLE compound file, and how is one written? |
 //! | `archive`, `ooxml`, `pdf`, `image`, `text` | the rebuilders, one format family each |
 
 #![forbid(unsafe_code)]
@@ -38,6 +39,7 @@ pub mod options;
 pub mod report;
 
 mod archive;
+mod compound;
 mod html;
 mod image;
 mod mail;

@@ -1,0 +1,463 @@
+//! Bytes → tree. Everything a file says of itself is checked before it is used; nothing is allocated that the file's own
+//! size does not pay for.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+
+use super::{
+    Class, Compound, END_OF_CHAIN, ENTRY, FREE, HEADER_DIFAT, MAGIC, MAX_NAME, MAX_REGULAR, MINI_CUTOFF,
+    MINI_SECTOR, NO_ENTRY, Storage, Stream, Unreachable, upper,
+};
+use crate::failure::Failure;
+use crate::job::Job;
+use crate::limits::Limits;
+
+const STORAGE: u8 = 1;
+const STREAM: u8 = 2;
+const ROOT: u8 = 5;
+
+impl<'a> Compound<'a> {
+    /// Reads all storages and streams. Streams in one piece are borrowed; what is copied is taken from the job's budget.
+    pub(crate) fn parse(bytes: &'a [u8], job: &mut Job<'_>) -> Result<Self, Failure> {
+        let header = Header::parse(bytes)?;
+        let mut sectors = Sectors::new(bytes, header.shift);
+        sectors.load_fat(&header)?;
+        let directory = sectors.directory(header.directory)?;
+        let mini = Mini::load(&mut sectors, &header, directory.first(), job)?;
+        let mut tree = Tree {
+            wide: header.major == 4,
+            seen: vec![false; directory.len()],
+            directory,
+            sectors,
+            mini,
+            entries: 0,
+        };
+        let root = tree.root(job)?;
+        let unreachable = tree.unreachable();
+        Ok(Self { root, unreachable })
+    }
+}
+
+fn malformed<T>(what: &str) -> Result<T, Failure> {
+    Err(Failure::Malformed(format!("the compound file is damaged: {what}")))
+}
+
+fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    Some(u16::from_le_bytes(bytes.get(at..at.checked_add(2)?)?.try_into().ok()?))
+}
+
+fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
+}
+
+fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(bytes.get(at..at.checked_add(8)?)?.try_into().ok()?))
+}
+
+/// As an index into memory; a number that no memory holds is beyond every end.
+fn index(number: impl TryInto<usize>) -> usize {
+    number.try_into().unwrap_or(usize::MAX)
+}
+
+fn words(bytes: &[u8]) -> impl Iterator<Item = u32> {
+    bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word))
+}
+
+fn is_zero(bytes: &[u8]) -> bool {
+    bytes.iter().all(|&byte| byte == 0)
+}
+
+/// Takes a sector that nothing else has.
+fn claim(number: u32, used: &mut [bool]) -> Result<usize, Failure> {
+    let number = index(number);
+    match used.get_mut(number) {
+        None => malformed("a chain leaves the file"),
+        Some(true) => malformed("a sector is used twice"),
+        Some(free) => {
+            *free = true;
+            Ok(number)
+        }
+    }
+}
+
+/// Takes the sectors of a chain. It ends: each sector is taken once.
+fn chain(start: u32, fat: &[u32], used: &mut [bool]) -> Result<Vec<usize>, Failure> {
+    let mut chain = Vec::new();
+    let mut next = start;
+    while next <= MAX_REGULAR {
+        let number = claim(next, used)?;
+        chain.push(number);
+        next = match fat.get(number) {
+            Some(&next) => next,
+            None => return malformed("a chain leaves its table"),
+        };
+    }
+    match next {
+        END_OF_CHAIN => Ok(chain),
+        _ => malformed("a chain does not end"),
+    }
+}
+
+/// What the header says (MS-CFB 2.2).
+struct Header {
+    major: u16,
+    shift: u16,
+    fat_sectors: u32,
+    directory: u32,
+    mini_fat: u32,
+    mini_fat_sectors: u32,
+    difat: u32,
+    difat_sectors: u32,
+    first_fat: Vec<u32>,
+}
+
+impl Header {
+    fn parse(bytes: &[u8]) -> Result<Self, Failure> {
+        let Some(header) = bytes.get(..512) else { return malformed("it has no header") };
+        let short = |at| u16_at(header, at).unwrap_or_default();
+        let long = |at| u32_at(header, at).unwrap_or_default();
+        if !header.starts_with(&MAGIC) || short(28) != 0xfffe {
+            return malformed("it does not begin as it should");
+        }
+        let (major, shift) = (short(26), short(30));
+        if !matches!((major, shift), (3, 9) | (4, 12)) || short(32) != 6 || u64::from(long(56)) != MINI_CUTOFF
+        {
+            return malformed("its sector sizes are not those of version 3 or 4");
+        }
+        Ok(Self {
+            major,
+            shift,
+            fat_sectors: long(44),
+            directory: long(48),
+            mini_fat: long(60),
+            mini_fat_sectors: long(64),
+            difat: long(68),
+            difat_sectors: long(72),
+            first_fat: words(header.get(76..).unwrap_or_default()).collect(),
+        })
+    }
+}
+
+/// The sectors and their allocation.
+struct Sectors<'a> {
+    bytes: &'a [u8],
+    size: usize,
+    fat: Vec<u32>,
+    /// Which sectors belong to something, one for each sector in the file, the last one possibly cut short.
+    used: Vec<bool>,
+    /// Sectors with data in chains that go on behind their stream's end.
+    surplus: usize,
+}
+
+impl<'a> Sectors<'a> {
+    fn new(bytes: &'a [u8], shift: u16) -> Self {
+        let size = 1_usize << shift;
+        let count = bytes.len().saturating_sub(size).div_ceil(size);
+        Self { bytes, size, fat: Vec::new(), used: vec![false; count], surplus: 0 }
+    }
+
+    /// What the file has of a sector; the last one may be short.
+    fn get(&self, number: usize) -> &'a [u8] {
+        let start = number.saturating_add(1).saturating_mul(self.size);
+        let rest = self.bytes.get(start..).unwrap_or_default();
+        rest.get(..self.size).unwrap_or(rest)
+    }
+
+    /// Takes a sector of a table, which must be there in full.
+    fn table(&mut self, number: u32) -> Result<&'a [u8], Failure> {
+        let number = claim(number, &mut self.used)?;
+        match self.get(number) {
+            whole if whole.len() == self.size => Ok(whole),
+            _ => malformed("a table is cut short"),
+        }
+    }
+
+    fn load_fat(&mut self, header: &Header) -> Result<(), Failure> {
+        let mut listed = header.first_fat.clone();
+        let mut next = header.difat;
+        for _ in 0..header.difat_sectors {
+            let sector = self.table(next)?;
+            let (list, link) = sector.split_at(self.size - 4);
+            listed.extend(words(list));
+            next = u32_at(link, 0).unwrap_or(END_OF_CHAIN);
+        }
+        // FREE: what some writers end the list with.
+        if !matches!(next, END_OF_CHAIN | FREE) {
+            return malformed("its list of tables does not end");
+        }
+        let rest = listed.split_off(index(header.fat_sectors).min(listed.len()));
+        if rest.iter().any(|&number| number != FREE) || listed.len() != index(header.fat_sectors) {
+            return malformed("its list of tables is not as long as it says");
+        }
+        for number in listed {
+            let sector = self.table(number)?;
+            self.fat.extend(words(sector));
+        }
+        Ok(())
+    }
+
+    fn chain(&mut self, start: u32) -> Result<Vec<usize>, Failure> {
+        chain(start, &self.fat, &mut self.used)
+    }
+
+    /// The first `size` bytes of a chain.
+    fn read(&mut self, start: u32, size: u64, job: &mut Job<'_>) -> Result<Cow<'a, [u8]>, Failure> {
+        let chain = self.chain(start)?;
+        let Some(needed) = usize::try_from(size).ok().filter(|size| size.div_ceil(self.size) <= chain.len())
+        else {
+            return malformed("a stream is shorter than it says");
+        };
+        let (chain, surplus) = chain.split_at(needed.div_ceil(self.size));
+        self.surplus += surplus.iter().filter(|&&number| !is_zero(self.get(number))).count();
+        let in_one_piece = chain.windows(2).all(|pair| matches!(pair, [a, b] if a + 1 == *b));
+        if let (true, Some(first)) = (in_one_piece, chain.first()) {
+            let start = (first + 1) * self.size;
+            return match self.bytes.get(start..start.saturating_add(needed)) {
+                Some(piece) => Ok(Cow::Borrowed(piece)),
+                None => malformed("a stream is shorter than it says"),
+            };
+        }
+        job.expand(size)?;
+        let mut out = Vec::with_capacity(chain.len() * self.size);
+        for &number in chain {
+            out.extend_from_slice(self.get(number));
+        }
+        if out.len() < needed {
+            return malformed("a stream is shorter than it says");
+        }
+        out.truncate(needed);
+        Ok(Cow::Owned(out))
+    }
+
+    fn directory(&mut self, start: u32) -> Result<Vec<&'a [u8]>, Failure> {
+        let chain = self.chain(start)?;
+        Ok(chain
+            .into_iter()
+            .flat_map(|number| self.get(number).as_chunks::<ENTRY>().0)
+            .map(|e| e.as_slice())
+            .collect())
+    }
+}
+
+/// The mini stream and its allocation.
+struct Mini<'a> {
+    stream: Cow<'a, [u8]>,
+    fat: Vec<u32>,
+    used: Vec<bool>,
+    surplus: usize,
+}
+
+impl<'a> Mini<'a> {
+    fn load(
+        sectors: &mut Sectors<'a>,
+        header: &Header,
+        root: Option<&&[u8]>,
+        job: &mut Job<'_>,
+    ) -> Result<Self, Failure> {
+        let Some(root) = root.map(|entry| Entry(entry)).filter(|entry| entry.kind() == ROOT) else {
+            return malformed("it has no root");
+        };
+        let chain = match (header.mini_fat_sectors, header.mini_fat) {
+            (0, END_OF_CHAIN | FREE) => Vec::new(),
+            (_, start) => sectors.chain(start)?,
+        };
+        if chain.len() != index(header.mini_fat_sectors) {
+            return malformed("its table of short streams is not as long as it says");
+        }
+        let fat = chain.into_iter().flat_map(|number| words(sectors.get(number))).collect();
+        let stream = match root.size(header.major == 4) {
+            0 => Cow::Borrowed(&[] as &[u8]),
+            size => sectors.read(root.start(), size, job)?,
+        };
+        let used = vec![false; stream.len().div_ceil(MINI_SECTOR)];
+        Ok(Self { stream, fat, used, surplus: 0 })
+    }
+
+    /// The first `size` bytes of a chain.
+    fn read(&mut self, start: u32, size: u64, job: &mut Job<'_>) -> Result<Vec<u8>, Failure> {
+        job.expand(size)?;
+        let chain = chain(start, &self.fat, &mut self.used)?;
+        let needed = index(size);
+        let (chain, surplus) = chain.split_at(needed.div_ceil(MINI_SECTOR).min(chain.len()));
+        self.surplus += surplus.iter().filter(|&&number| !is_zero(self.get(number))).count();
+        let mut out = Vec::with_capacity(chain.len() * MINI_SECTOR);
+        for &number in chain {
+            out.extend_from_slice(self.get(number));
+        }
+        if out.len() < needed {
+            return malformed("a short stream is shorter than it says");
+        }
+        out.truncate(needed);
+        Ok(out)
+    }
+
+    fn get(&self, number: usize) -> &[u8] {
+        let rest = self.stream.get(number.saturating_mul(MINI_SECTOR)..).unwrap_or_default();
+        rest.get(..MINI_SECTOR).unwrap_or(rest)
+    }
+
+    /// Mini sectors with data that belong to no stream.
+    fn leftover(&self) -> usize {
+        let free =
+            (0..self.used.len()).filter(|&n| self.used.get(n) == Some(&false) && !is_zero(self.get(n)));
+        self.surplus + free.count()
+    }
+}
+
+/// A directory entry (MS-CFB 2.6.1).
+#[derive(Clone, Copy)]
+struct Entry<'a>(&'a [u8]);
+
+impl Entry<'_> {
+    fn kind(self) -> u8 {
+        self.0.get(66).copied().unwrap_or_default()
+    }
+
+    fn link(self, at: usize) -> u32 {
+        u32_at(self.0, at).unwrap_or(NO_ENTRY)
+    }
+
+    fn left(self) -> u32 {
+        self.link(68)
+    }
+
+    fn right(self) -> u32 {
+        self.link(72)
+    }
+
+    fn child(self) -> u32 {
+        self.link(76)
+    }
+
+    fn class(self) -> Class {
+        self.0.get(80..96).and_then(|class| class.try_into().ok()).unwrap_or_default()
+    }
+
+    fn start(self) -> u32 {
+        self.link(116)
+    }
+
+    /// Size of the stream; files of version 3 may have anything in the upper half (MS-CFB 2.6.3).
+    fn size(self, wide: bool) -> u64 {
+        let size = u64_at(self.0, 120).unwrap_or_default();
+        if wide { size } else { size & u64::from(u32::MAX) }
+    }
+
+    /// The name, as far as it has one.
+    fn name(self) -> Option<String> {
+        let bytes = usize::from(u16_at(self.0, 64)?);
+        let units = (bytes / 2).checked_sub(1).filter(|&units| bytes % 2 == 0 && units <= MAX_NAME)?;
+        let mut text = self.0.get(..bytes)?.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair));
+        let name: Vec<u16> = text.by_ref().take(units).collect();
+        let named = !name.is_empty() && !name.contains(&0) && text.next() == Some(0);
+        String::from_utf16(&name).ok().filter(|_| named)
+    }
+}
+
+/// The way through the directory.
+struct Tree<'a> {
+    wide: bool,
+    directory: Vec<&'a [u8]>,
+    seen: Vec<bool>,
+    sectors: Sectors<'a>,
+    mini: Mini<'a>,
+    entries: u32,
+}
+
+impl<'a> Tree<'a> {
+    fn root(&mut self, job: &mut Job<'_>) -> Result<Storage<'a>, Failure> {
+        let root = self.visit(0, job.limits)?;
+        let mut storage = Storage::new("Root Entry", root.class());
+        self.fill(&mut storage, root.child(), 1, job)?;
+        Ok(storage)
+    }
+
+    fn visit(&mut self, number: u32, limits: &Limits) -> Result<Entry<'a>, Failure> {
+        self.entries += 1;
+        if self.entries > limits.max_members {
+            return Err(Failure::Limit {
+                name: "max_members",
+                what: "the number of the compound file's entries".to_owned(),
+                limit: limits.max_members.into(),
+            });
+        }
+        match (self.directory.get(index(number)), self.seen.get_mut(index(number))) {
+            (Some(entry), Some(seen)) if !*seen => {
+                *seen = true;
+                Ok(Entry(entry))
+            }
+            (Some(_), Some(_)) => malformed("its directory has a loop"),
+            _ => malformed("its directory names an entry that is not there"),
+        }
+    }
+
+    /// Adds everything in the tree below `top` to the storage.
+    fn fill(
+        &mut self,
+        into: &mut Storage<'a>,
+        top: u32,
+        depth: u32,
+        job: &mut Job<'_>,
+    ) -> Result<(), Failure> {
+        if depth > job.limits.max_nesting {
+            return Err(Failure::Limit {
+                name: "max_nesting",
+                what: "the nesting of the compound file's storages".to_owned(),
+                limit: job.limits.max_nesting.into(),
+            });
+        }
+        let mut names = HashSet::new();
+        let mut waiting = vec![top];
+        while let Some(number) = waiting.pop() {
+            if number == NO_ENTRY {
+                continue;
+            }
+            let entry = self.visit(number, job.limits)?;
+            waiting.extend([entry.right(), entry.left()]);
+            let Some(name) = entry.name() else { return malformed("an entry has no proper name") };
+            if !names.insert(name.encode_utf16().map(upper).collect::<Vec<u16>>()) {
+                return malformed("two entries have the same name");
+            }
+            match entry.kind() {
+                STORAGE => {
+                    let mut storage = Storage::new(&name, entry.class());
+                    self.fill(&mut storage, entry.child(), depth + 1, job)?;
+                    into.storages.push(storage);
+                }
+                STREAM => {
+                    let bytes = self.bytes_of(entry, job)?;
+                    into.streams.push(Stream { name, bytes });
+                }
+                _ => return malformed("an entry is neither storage nor stream"),
+            }
+        }
+        Ok(())
+    }
+
+    fn bytes_of(&mut self, entry: Entry<'_>, job: &mut Job<'_>) -> Result<Cow<'a, [u8]>, Failure> {
+        match entry.size(self.wide) {
+            0 => Ok(Cow::Borrowed(&[])),
+            size if size < MINI_CUTOFF => Ok(Cow::Owned(self.mini.read(entry.start(), size, job)?)),
+            size => self.sectors.read(entry.start(), size, job),
+        }
+    }
+
+    fn unreachable(&self) -> Unreachable {
+        let entries = self.directory.iter().zip(&self.seen);
+        let orphans = entries
+            .map(|(entry, seen)| (Entry(entry), seen))
+            .filter(|(entry, seen)| !**seen && entry.kind() != 0)
+            .map(|(entry, _)| entry.name().unwrap_or_else(|| "without a name".to_owned()))
+            .collect();
+        let used = &self.sectors.used;
+        let end = used.iter().rposition(|used| *used).map_or(0, |last| last + 1);
+        let free = (0..end).filter(|&n| used.get(n) == Some(&false) && !is_zero(self.sectors.get(n))).count();
+        let behind =
+            self.sectors.bytes.get((end + 1).saturating_mul(self.sectors.size)..).unwrap_or_default();
+        Unreachable {
+            orphans,
+            sectors: u32::try_from(free + self.sectors.surplus + self.mini.leftover()).unwrap_or(u32::MAX),
+            behind: if is_zero(behind) { 0 } else { u64::try_from(behind.len()).unwrap_or(u64::MAX) },
+        }
+    }
+}
