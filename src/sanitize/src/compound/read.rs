@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 
 use super::{
-    Class, Compound, END_OF_CHAIN, ENTRY, FREE, HEADER_DIFAT, MAGIC, MAX_NAME, MAX_REGULAR, MINI_CUTOFF,
-    MINI_SECTOR, NO_ENTRY, Storage, Stream, Unreachable, upper,
+    Class, Compound, END_OF_CHAIN, ENTRY, FREE, MAGIC, MAX_NAME, MAX_REGULAR, MINI_CUTOFF, MINI_SECTOR,
+    NO_ENTRY, Storage, Stream, Unreachable, upper,
 };
 use crate::failure::Failure;
 use crate::job::Job;
