@@ -86,7 +86,7 @@ formats! {
     /// PowerPoint 97–2003 presentation.
     Ppt, "ppt", ["ppt", "pot", "pps"], "application/vnd.ms-powerpoint", None;
     /// Outlook message.
-    Msg, "msg", ["msg"], "application/vnd.ms-outlook", None;
+    Msg, "msg", ["msg"], "application/vnd.ms-outlook", Some((crate::mail::msg::rebuild, crate::mail::verify));
     /// Another OLE compound file, or an encrypted Office document.
     Cfb, "cfb", [], "application/x-ole-storage", None;
     /// OpenDocument text.

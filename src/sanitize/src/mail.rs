@@ -22,6 +22,7 @@
 //! | `verify` | is everything in a rebuilt mail what it may be? |
 
 mod eml;
+pub(crate) mod msg;
 mod parts;
 mod structure;
 #[cfg(test)]

@@ -92,16 +92,20 @@ impl<'a, 'b> Parts<'a, 'b> {
             let (name, bytes) = (self.names.fitting("picture", Format::Png), file.bytes.to_vec());
             return Ok(Some(Part::Picture { id: id.clone(), name, format: Format::Png, bytes }));
         }
-        let declared = Declared { name: file.name, media_type: file.media_type };
+        // A picture in the text is never opened by its name.
+        let declared = match file.id {
+            Some(_) => Declared::default(),
+            None => Declared { name: file.name, media_type: file.media_type },
+        };
         let rebuilt = self.job.nested(file.bytes, &declared)?;
         let (id, (bytes, format)) = match (file.id, rebuilt) {
             (Some(id), Some((bytes, format))) if format.media_type().starts_with("image/") => (Some(id), (bytes, format)),
-            (Some(id), None) if file.media_type.starts_with("image/") => {
+            (Some(id), None) => {
                 self.job.removed(Removed::new(What::Picture, &format!("picture {}", plain(file.name)), 1));
                 (Some(id), (crate::image::BLANK.to_vec(), Format::Png))
             }
             (_, Some(rebuilt)) => (None, rebuilt),
-            (_, None) => {
+            (None, None) => {
                 self.fails(file.name);
                 return Ok(None);
             }

@@ -29,7 +29,7 @@ pub(crate) fn verify(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<(), F
 fn mail(bytes: &[u8], limits: &Limits, depth: u32) -> Result<(), Failure> {
     let unproved = |problem: &str| Err(Failure::Unproved(problem.to_owned()));
     let Some(depth) = depth.checked_sub(1) else { return unproved("mails are nested too deep") };
-    let is_plain = |b: &u8| b.is_ascii_graphic() || matches!(b, b' ' | b'\r' | b'\n');
+    let is_plain = |b: &u8| b.is_ascii_graphic() || matches!(b, b' ' | b'\t' | b'\r' | b'\n');
     if !bytes.iter().all(is_plain) || bytes.split(|&b| b == b'\n').any(|line| line.len() > 1000) {
         return unproved("the mail is not plain ASCII in short lines");
     }
