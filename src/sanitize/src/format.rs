@@ -86,7 +86,7 @@ formats! {
     /// PowerPoint 97–2003 presentation.
     Ppt, "ppt", ["ppt", "pot", "pps"], "application/vnd.ms-powerpoint", Some((crate::ppt::rebuild, crate::ppt::verify));
     /// Outlook message.
-    Msg, "msg", ["msg"], "application/vnd.ms-outlook", None;
+    Msg, "msg", ["msg"], "application/vnd.ms-outlook", Some((crate::mail::msg::rebuild, crate::mail::verify));
     /// Another OLE compound file, or an encrypted Office document.
     Cfb, "cfb", [], "application/x-ole-storage", None;
     /// OpenDocument text.
@@ -130,7 +130,7 @@ formats! {
     /// SVG drawing.
     Svg, "svg", ["svg"], "image/svg+xml", None;
     /// HTML page.
-    Html, "html", ["html", "htm", "xhtml"], "text/html", None;
+    Html, "html", ["html", "htm", "xhtml"], "text/html", Some((crate::html::rebuild, crate::html::verify));
     /// XML document.
     Xml, "xml", ["xml"], "application/xml", Some((crate::text::rebuild_xml, crate::text::verify_xml));
     /// JSON document.
@@ -140,7 +140,7 @@ formats! {
     /// Plain text.
     Text, "text", ["txt", "text", "log", "md"], "text/plain", Some((crate::text::rebuild_text, crate::text::verify_text));
     /// Mail message or web archive.
-    Mime, "mime", ["eml", "mht", "mhtml"], "message/rfc822", None;
+    Mime, "mime", ["eml", "mht", "mhtml"], "message/rfc822", Some((crate::mail::rebuild, crate::mail::verify));
     /// ZIP archive.
     Zip, "zip", ["zip"], "application/zip", Some((crate::archive::rebuild, crate::archive::verify));
     /// gzip stream.

@@ -168,6 +168,11 @@ impl Job<'_> {
         }
     }
 
+    /// Shows the inspector content that is no file of its own: a mail's text, decoded.
+    pub(crate) fn inspect(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.inspector.inspect(bytes, Seen { depth: self.depth + 1, rebuilt: false }).map(|_| ())
+    }
+
     /// The report of the last file given to [`Job::nested`].
     pub(crate) fn last_child(&self) -> Option<&Report> {
         self.children.last()

@@ -30,7 +30,7 @@ pub(super) fn kind(bytes: &[u8], declared: &Declared<'_>) -> Kind {
         return Kind::refused(Format::Unknown, "a SYLK spreadsheet, which can hold formulas and macros");
     }
     if text.starts_with('<')
-        && let Some(kind) = markup(text, wants(Format::Xml))
+        && let Some(kind) = markup(text, wants(Format::Xml), wants(Format::Html))
     {
         return kind;
     }
@@ -116,7 +116,7 @@ fn is_sylk(text: &str) -> bool {
 }
 
 /// HTML, SVG or XML; `None` where a `<` just begins a text.
-fn markup(text: &str, wants_xml: bool) -> Option<Kind> {
+fn markup(text: &str, wants_xml: bool, wants_html: bool) -> Option<Kind> {
     let declared_xml = text.starts_with("<?xml");
     let mut reader = quick_xml::Reader::from_str(text);
     reader.config_mut().check_end_names = false;
@@ -141,7 +141,8 @@ fn markup(text: &str, wants_xml: bool) -> Option<Kind> {
         return Some(kind);
     }
     let name = root.local_name();
-    if is_html_name(Some(name.as_ref())) || (!declared_xml && !wants_xml && is_html_fragment(name.as_ref())) {
+    let takes_fragments = wants_html || (!declared_xml && !wants_xml);
+    if is_html_name(Some(name.as_ref())) || (takes_fragments && is_html_fragment(name.as_ref())) {
         return Some(Kind::of(Format::Html));
     }
     if name.as_ref().eq_ignore_ascii_case("svg") {
