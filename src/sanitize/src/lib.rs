@@ -27,7 +27,7 @@
 //! | `zip_write` | ZIP files that say one thing only, always the same bytes |
 //! | `compound` | what is in an OLE compound file, and how is one written? |
 //! | `office_art` | what may a shape or picture of legacy Office have? |
-//! | `archive`, `ooxml`, `pdf`, `ppt`, `image`, `text` | the rebuilders, one format family each |
+//! | `archive`, `doc`, `ooxml`, `pdf`, `ppt`, `image`, `text` | the rebuilders, one format family each |
 
 #![forbid(unsafe_code)]
 
@@ -41,6 +41,7 @@ pub mod report;
 
 mod archive;
 mod compound;
+mod doc;
 mod image;
 mod office_art;
 mod ooxml;

@@ -22,7 +22,7 @@
 //! | `xml`, `namespace` | how is XML read and written, and which vocabularies are known? |
 //! | `verify` | is everything that must be gone gone? |
 
-mod fields;
+pub(crate) mod fields;
 mod formula;
 pub(crate) mod link;
 mod namespace;
