@@ -80,7 +80,7 @@ formats! {
     /// Office add-in (Excel, PowerPoint).
     OfficeAddin, "officeaddin", ["xlam", "ppam"], "application/vnd.ms-excel.addin.macroEnabled.12", None;
     /// Word 97–2003 document.
-    Doc, "doc", ["doc", "dot"], "application/msword", None;
+    Doc, "doc", ["doc", "dot"], "application/msword", Some((crate::doc::rebuild, crate::doc::verify));
     /// Excel 97–2003 workbook.
     Xls, "xls", ["xls", "xlt"], "application/vnd.ms-excel", None;
     /// PowerPoint 97–2003 presentation.

@@ -29,7 +29,7 @@
 //! | `markup`, `pictures` | what office documents of all kinds have in common: XML, addresses, formulas; pictures |
 //! | `compound` | what is in an OLE compound file, and how is one written? |
 //! | `office_art` | what may a shape or picture of legacy Office have? |
-//! | `archive`, `ooxml`, `pdf`, `image`, `metafile`, `text`, `ppt`, `rtf` | the rebuilders, one format family each |
+//! | `archive`, `ooxml`, `pdf`, `image`, `metafile`, `text`, `doc`, `ppt`, `xls`, `odf`, `rtf`, `html`, `svg`, `mail` | the rebuilders, one format family each |
 
 #![forbid(unsafe_code)]
 
@@ -44,6 +44,7 @@ pub mod report;
 mod archive;
 mod compound;
 mod dib;
+mod doc;
 mod fields;
 mod html;
 mod image;
