@@ -26,7 +26,7 @@
 //! | `zip_structure` | does this ZIP say one thing only? |
 //! | `zip_write` | ZIP files that say one thing only, always the same bytes |
 //! | `compound` | what is in an OLE compound file, and how is one written? |
-//! | `archive`, `ooxml`, `pdf`, `image`, `text` | the rebuilders, one format family each |
+//! | `archive`, `ooxml`, `xls`, `pdf`, `image`, `text` | the rebuilders, one format family each |
 
 #![forbid(unsafe_code)]
 
@@ -44,6 +44,7 @@ mod image;
 mod ooxml;
 mod pdf;
 mod text;
+mod xls;
 mod zip_structure;
 mod zip_write;
 

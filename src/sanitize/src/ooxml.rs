@@ -24,7 +24,7 @@
 
 mod fields;
 mod formula;
-mod link;
+pub(crate) mod link;
 mod namespace;
 mod objects;
 mod package;

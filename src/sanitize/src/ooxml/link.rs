@@ -1,7 +1,7 @@
 //! Which addresses a document may point to: the web and mail, on a click.
 
 /// Whether `address` is an http, https or mailto URL as every program would read it.
-pub(super) fn is_web(address: &str) -> bool {
+pub(crate) fn is_web(address: &str) -> bool {
     let Some((scheme, rest)) = address.split_once(':') else { return false };
     let known = ["http", "https", "mailto"].iter().any(|known| scheme.eq_ignore_ascii_case(known));
     known
