@@ -43,9 +43,12 @@ fn parse_at(bytes: &[u8], base: usize, depth: u32) -> Option<Vec<Art<'_>>> {
         let start = at + 8;
         at = start.checked_add(size)?;
         let body = bytes.get(start..at)?;
-        let content = match tag & 0xf {
-            0xf => Content::Container(parse_at(body, base + start, depth + 1)?),
-            _ => Content::Atom(body),
+        // Some writers forget the version of containers.
+        let (tag, content) = match (tag & 0xf, kind) {
+            (0xf, _) | (0, 0xf000..=0xf005) => {
+                (tag | 0xf, Content::Container(parse_at(body, base + start, depth + 1)?))
+            }
+            _ => (tag, Content::Atom(body)),
         };
         records.push(Art { tag, kind, content, end: base + at });
     }
@@ -66,6 +69,11 @@ pub(super) fn close(start: usize, out: &mut [u8]) {
     if let Some(place) = out.get_mut(start - 4..start) {
         place.copy_from_slice(&size.to_le_bytes());
     }
+}
+
+/// What a record is called in a report.
+pub(super) fn place(kind: u16) -> String {
+    format!("drawing record 0x{kind:04x}")
 }
 
 /// Kinds of records.
@@ -141,7 +149,7 @@ pub(super) fn properties(body: &[u8], count: u16, links: bool) -> Option<Propert
         let size = complex_size(property, usize::try_from(value).ok()?, data)?;
         let (own, rest) = data.split_at_checked(size)?;
         data = rest;
-        if property == HYPERLINK {
+        if property == HYPERLINK && !own.is_empty() {
             let link = own.strip_prefix(&link::CLASS).and_then(link::Link::parse);
             match link.filter(|link| links || link.address.is_none()) {
                 Some(link) => {
@@ -153,11 +161,13 @@ pub(super) fn properties(body: &[u8], count: u16, links: bool) -> Option<Propert
             }
         } else if COMPLEX.contains(&property) {
             keep(u32::try_from(own.len()).ok()?, own);
+        } else if own.is_empty() || PICTURE_NAMES.contains(&property) {
+            // Says nothing, or what the picture's file was called.
         } else if PICTURES.contains(&property) {
             removed.push(What::Picture);
         } else if property == SCRIPT {
             removed.push(What::Script);
-        } else if !PICTURE_NAMES.contains(&property) && !own.is_empty() {
+        } else {
             removed.push(What::UnknownPart);
         }
     }

@@ -5,7 +5,7 @@
 //! records:  MsoDrawing ……………………………………┤ Obj │ MsoDrawing ………┤ Obj │ MsoDrawing …┤ TxO Continue Continue │
 //! ```
 //!
-//! A long part goes on in Continue records; behind Obj and TxO such a record holds more of the tree.
+//! A long part goes on in Continue records; behind Obj, TxO and a chart such a record holds more of the tree.
 
 use std::collections::HashMap;
 
@@ -56,7 +56,14 @@ impl Drawing {
         let mut data = Vec::new();
         let mut events = Vec::new();
         let mut last = None;
-        for (number, group) in groups.iter().enumerate().filter(|(number, _)| !skip(*number)) {
+        for (number, group) in groups.iter().enumerate() {
+            if skip(number) {
+                // Behind a chart inside the sheet's drawing goes on.
+                if group.head.code == code::EOF {
+                    group.tail.iter().for_each(|record| data.extend_from_slice(record.body));
+                }
+                continue;
+            }
             let own = match group.head.code {
                 code::MSO_DRAWING => {
                     data.extend(group.whole());
@@ -174,7 +181,7 @@ impl Pen<'_> {
                 put_properties(record, bytes, self.place, &mut self.out, job);
             }
             Content::Atom(bytes) if kind::ATOMS.contains(&record.kind) => body(bytes),
-            _ => job.removed(Removed::new(What::UnknownPart, &format!("drawing of {}", self.place), 1)),
+            _ => job.removed(Removed::new(What::UnknownPart, &art::place(record.kind), 1)),
         }
         while self.ends.get(self.cuts.len()) == Some(&record.end) {
             self.cuts.push(self.out.len());

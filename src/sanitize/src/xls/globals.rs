@@ -5,7 +5,8 @@
 //!         └▶ name number ─▶ Lbl ─▶ formula
 //! ```
 //!
-//! Numbers stay right: an XTI that pointed outside points to no sheet, a name that may not stay becomes an error value.
+//! Numbers stay right: an XTI that pointed outside points to no sheet, a name that may not stay becomes an error value,
+//! and loses its name where that alone would do something.
 
 use std::collections::HashSet;
 
@@ -324,7 +325,9 @@ impl Globals {
 
     fn write_name(&self, name: &Name, number: usize, to: &mut Writer) -> Result<(), Failure> {
         let (mut flags, mut length, mut raw) = (name.flags & NAME_FLAGS, name.length, name.raw.clone());
-        if name.is_code().is_some() {
+        // Excel takes built-in names at their word: a print area that is an error prints nothing.
+        let loses_name = name.is_code().is_some() || name.refused.is_some() && name.flags & BUILT_IN != 0;
+        if loses_name {
             let taken: HashSet<String> = self.names.iter().map(|name| name.text.to_lowercase()).collect();
             let free = (0..)
                 .map(|n| format!("removed_{number}{}", "_".repeat(n)))

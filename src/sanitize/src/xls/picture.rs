@@ -81,7 +81,7 @@ impl Group<'_> {
                 let picture = self.picture(Some(record), job)?;
                 self.put_entry(&[], picture.as_ref());
             }
-            _ => job.removed(Removed::new(What::UnknownPart, "drawings", 1)),
+            _ => job.removed(Removed::new(What::UnknownPart, &art::place(record.kind), 1)),
         }
         Ok(())
     }

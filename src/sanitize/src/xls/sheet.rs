@@ -45,7 +45,14 @@ pub(super) fn rebuild(
     let layout = Layout::of(&groups);
     let drawing = match context.drawings {
         true => Drawing::read(&groups, &|number| layout.is_inside(number), place, job),
-        false => Drawing::default(),
+        false => {
+            let objects =
+                groups.iter().filter(|group| matches!(group.head.code, code::OBJ | code::MSO_DRAWING));
+            if let Some(count) = u32::try_from(objects.count()).ok().filter(|&count| count > 0) {
+                job.removed(Removed::new(What::UnknownPart, &format!("drawing of {place}"), count));
+            }
+            Drawing::default()
+        }
     };
     let mut page = Page { place, scope, context, to, drawing, anchors: HashMap::new(), waiting: None };
     page.read_anchors(&groups, &layout);
