@@ -82,7 +82,7 @@ formats! {
     /// Word 97–2003 document.
     Doc, "doc", ["doc", "dot"], "application/msword", Some((crate::doc::rebuild, crate::doc::verify));
     /// Excel 97–2003 workbook.
-    Xls, "xls", ["xls", "xlt"], "application/vnd.ms-excel", None;
+    Xls, "xls", ["xls", "xlt"], "application/vnd.ms-excel", Some((crate::xls::rebuild, crate::xls::verify));
     /// PowerPoint 97–2003 presentation.
     Ppt, "ppt", ["ppt", "pot", "pps"], "application/vnd.ms-powerpoint", Some((crate::ppt::rebuild, crate::ppt::verify));
     /// Outlook message.

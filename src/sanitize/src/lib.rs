@@ -29,7 +29,7 @@
 //! | `markup`, `pictures` | what office documents of all kinds have in common: XML, addresses, formulas; pictures |
 //! | `compound` | what is in an OLE compound file, and how is one written? |
 //! | `office_art` | what may a shape or picture of legacy Office have? |
-//! | `archive`, `ooxml`, `pdf`, `image`, `metafile`, `text`, `doc`, `ppt`, `xls`, `odf`, `rtf`, `html`, `svg`, `mail` | the rebuilders, one format family each |
+//! | `archive`, `ooxml`, `doc`, `xls`, `ppt`, `odf`, `rtf`, `pdf`, `image`, `metafile`, `html`, `svg`, `text`, `mail` | the rebuilders, one format family each |
 
 #![forbid(unsafe_code)]
 
@@ -58,6 +58,7 @@ mod pictures;
 mod ppt;
 mod rtf;
 mod text;
+mod xls;
 mod zip_structure;
 mod zip_write;
 
