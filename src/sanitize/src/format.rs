@@ -116,7 +116,7 @@ formats! {
     /// GIF picture.
     Gif, "gif", ["gif"], "image/gif", Some((crate::image::rebuild, crate::image::verify));
     /// TIFF picture.
-    Tiff, "tiff", ["tif", "tiff"], "image/tiff", None;
+    Tiff, "tiff", ["tif", "tiff"], "image/tiff", Some((crate::image::rebuild, crate::image::verify));
     /// BMP picture.
     Bmp, "bmp", ["bmp"], "image/bmp", Some((crate::image::rebuild, crate::image::verify));
     /// WebP picture.
