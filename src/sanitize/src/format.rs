@@ -122,7 +122,7 @@ formats! {
     /// WebP picture.
     Webp, "webp", ["webp"], "image/webp", Some((crate::image::rebuild, crate::image::verify));
     /// HEIC or HEIF picture.
-    Heif, "heif", ["heic", "heif"], "image/heif", None;
+    Heif, "heif", ["heic", "heif"], "image/heif", Some((crate::image::rebuild, crate::image::verify));
     /// Enhanced metafile.
     Emf, "emf", ["emf"], "image/emf", Some((crate::metafile::rebuild, crate::metafile::verify));
     /// Windows metafile.

@@ -12,6 +12,7 @@
 mod bmp;
 mod exif;
 mod gif;
+mod heif;
 mod icc;
 mod jpeg;
 mod png;
@@ -35,6 +36,7 @@ pub(crate) fn rebuild(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result
         Format::Bmp => bmp::rebuild(bytes, job)?,
         Format::Webp => webp::rebuild(bytes, job)?,
         Format::Tiff => tiff::rebuild(bytes, job)?,
+        Format::Heif => heif::rebuild(bytes, job)?,
         other => return Err(Failure::Refused(format!("pictures of type {other} are not accepted"))),
     };
     match u64::try_from(bytes.len()) {
@@ -55,6 +57,7 @@ pub(crate) fn verify(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result<
         Format::Bmp => bmp::verify(bytes, job.limits),
         Format::Webp => webp::verify(bytes, job.limits),
         Format::Tiff => tiff::verify(bytes, job),
+        Format::Heif => heif::verify(bytes, job.limits),
         _ => png::verify(bytes, job.limits),
     };
     proof.map_err(|failure| Failure::Unproved(failure.to_string()))
