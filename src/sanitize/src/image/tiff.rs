@@ -29,14 +29,16 @@ pub(super) fn rebuild(bytes: &[u8], job: &mut Job<'_>) -> Result<Vec<u8>, Failur
     for (what, place) in &directories.left_behind {
         job.removed(Removed::new(*what, place, 1));
     }
-    let mut pages = Vec::new();
-    for page in &directories.pages {
-        if page.is_thumbnail {
-            job.removed(Removed::new(What::Metadata, "smaller copy of a page", 1));
-            continue;
-        }
+    let (copies, kept): (Vec<_>, Vec<_>) = directories.pages.iter().partition(|page| page.is_thumbnail);
+    for _ in copies {
+        job.removed(Removed::new(What::Metadata, "smaller copy of a page", 1));
+    }
+    for page in &kept {
         check(page, job.limits)?;
         job.expand(page.decoded_size())?;
+    }
+    let mut pages = Vec::new();
+    for page in kept {
         let picture = Picture::decode(page, job)?;
         let profile = page.profile.filter(|profile| picture.suits(profile));
         if page.profile.is_some() && profile.is_none() {
@@ -71,3 +73,6 @@ fn check(page: &Page<'_>, limits: &Limits) -> Result<(), Failure> {
     let pixels = u64::from(page.width) * u64::from(page.height);
     check_dimensions(page.width, page.height, page.decoded_size().div_ceil(pixels.max(1)), limits)
 }
+
+#[cfg(test)]
+mod tests;

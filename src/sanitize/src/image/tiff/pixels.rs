@@ -65,7 +65,9 @@ impl Picture {
         });
         let mut encoded = match self {
             Self::Bilevel { width, height, lines } => {
-                let (compression, data) = match ccitt::encode(&lines, width) {
+                let fax = ccitt::encode(&lines, width);
+                // Dithered pictures and noise are more than fax codings are made for.
+                let (compression, data) = match fax.filter(|data| data.len() < lines.len() / 4) {
                     Some(data) => (write::GROUP4, data),
                     None => (write::LZW, write::lzw(&lines)?),
                 };

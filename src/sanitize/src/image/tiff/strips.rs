@@ -51,6 +51,9 @@ pub(super) fn raster(page: &Page<'_>) -> Result<Raster, Failure> {
                 // Tiles are always whole, the last strip is not.
                 let stored_rows = if across > 1 || page.chunk.0 != page.width { chunk_height } else { rows };
                 let size = chunk_stride.checked_mul(stored_rows).ok_or_else(too_large)?;
+                if data.is_empty() {
+                    return Err(Failure::Malformed("a strip is not in the file".to_owned()));
+                }
                 let mut chunk = expand(page, data, chunk_width, stored_rows, size)?;
                 chunk.resize(size, 0);
                 finish(page, &mut chunk, chunk_stride);
