@@ -116,13 +116,13 @@ formats! {
     /// GIF picture.
     Gif, "gif", ["gif"], "image/gif", Some((crate::image::rebuild, crate::image::verify));
     /// TIFF picture.
-    Tiff, "tiff", ["tif", "tiff"], "image/tiff", None;
+    Tiff, "tiff", ["tif", "tiff"], "image/tiff", Some((crate::image::rebuild, crate::image::verify));
     /// BMP picture.
     Bmp, "bmp", ["bmp"], "image/bmp", Some((crate::image::rebuild, crate::image::verify));
     /// WebP picture.
     Webp, "webp", ["webp"], "image/webp", Some((crate::image::rebuild, crate::image::verify));
     /// HEIC or HEIF picture.
-    Heif, "heif", ["heic", "heif"], "image/heif", None;
+    Heif, "heif", ["heic", "heif"], "image/heif", Some((crate::image::rebuild, crate::image::verify));
     /// Enhanced metafile.
     Emf, "emf", ["emf"], "image/emf", Some((crate::metafile::rebuild, crate::metafile::verify));
     /// Windows metafile.
