@@ -26,7 +26,7 @@
 //! | `zip_structure` | does this ZIP say one thing only? |
 //! | `zip_write` | ZIP files that say one thing only, always the same bytes |
 //! | `markup`, `pictures` | what office documents of all kinds have in common: XML, addresses, formulas; pictures |
-//! | `archive`, `ooxml`, `pdf`, `image`, `text` | the rebuilders, one format family each |
+//! | `archive`, `ooxml`, `odf`, `pdf`, `image`, `text` | the rebuilders, one format family each |
 
 #![forbid(unsafe_code)]
 
@@ -41,6 +41,7 @@ pub mod report;
 mod archive;
 mod image;
 mod markup;
+mod odf;
 mod ooxml;
 mod pdf;
 mod pictures;

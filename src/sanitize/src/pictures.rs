@@ -92,6 +92,11 @@ impl Pictures {
         self.files.iter().map(|picture| (picture.extension, picture.media_type)).collect()
     }
 
+    /// Names and media types, in the order in which they were first asked for.
+    pub(crate) fn names(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        self.files.iter().map(|picture| (picture.name.as_str(), picture.media_type))
+    }
+
     pub(crate) fn write(&self, zip: &mut ZipWriter) -> Result<(), Failure> {
         self.files.iter().try_for_each(|picture| zip.add(&picture.name, &picture.bytes))
     }
