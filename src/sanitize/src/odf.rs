@@ -65,6 +65,7 @@ pub(crate) fn rebuild(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result
     let mut pictures = Pictures::new("Pictures/image".to_owned());
     let mut parts = Vec::new();
     let mut used = Vec::new();
+    let mut version = None;
 
     for (name, root) in [CONTENT, STYLES] {
         let Some((folded, entry)) = package.member(name) else { continue };
@@ -73,12 +74,13 @@ pub(crate) fn rebuild(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result
             package: &package,
             pictures: &mut pictures,
             used: std::mem::take(&mut used),
+            version: version.take(),
             body: body(format),
             job,
             part: name,
         };
         let written = rewriter.part(&text, root)?;
-        used = rewriter.used;
+        (used, version) = (rewriter.used, rewriter.version);
         used.push(folded);
         parts.push((name, written));
     }
@@ -87,18 +89,18 @@ pub(crate) fn rebuild(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result
     }
     if let Some((folded, entry)) = package.member(SETTINGS.0) {
         let text = decode(&entry.read(job)?)?;
-        parts.extend(settings(&text, job)?.map(|written| (SETTINGS.0, written)));
+        parts.extend(settings(&text, &mut version, job)?.map(|written| (SETTINGS.0, written)));
         used.push(folded);
     }
     if let Some((folded, entry)) = package.member(META.0)
         && job.options.metadata == Metadata::Keep
     {
         let text = decode(&entry.read(job)?)?;
-        parts.extend(meta::rewrite(&text, job)?.map(|written| (META.0, written)));
+        parts.extend(meta::rewrite(&text, version.as_deref(), job)?.map(|written| (META.0, written)));
         used.push(folded);
     }
     note_lost(&package, &used, job)?;
-    let bytes = write(format, &parts, &pictures)?;
+    let bytes = write(format, version.as_deref(), &parts, &pictures)?;
     Ok(Rewritten { bytes, format })
 }
 
@@ -113,7 +115,7 @@ fn body(format: Format) -> &'static str {
 }
 
 /// The settings that stay; `None`: there are none, or they cannot be read, and no document needs them.
-fn settings(text: &str, job: &mut Job<'_>) -> Result<Option<Vec<u8>>, Failure> {
+fn settings(text: &str, version: &mut Option<String>, job: &mut Job<'_>) -> Result<Option<Vec<u8>>, Failure> {
     let mut root = match tree(text, job.limits.max_nesting) {
         Ok(root) if root.is(Ns::Office, SETTINGS.1) => root,
         Err(failure @ Failure::Limit { .. }) => return Err(failure),
@@ -122,6 +124,7 @@ fn settings(text: &str, job: &mut Job<'_>) -> Result<Option<Vec<u8>>, Failure> {
             return Ok(None);
         }
     };
+    rewrite::agree_on_version(&mut root, version);
     let gone = settings::reduce(&mut root);
     if gone > 0 {
         job.removed(Removed::new(What::PrinterSettings, SETTINGS.0, gone));
@@ -166,7 +169,12 @@ fn note_lost(package: &Package<'_>, used: &[String], job: &mut Job<'_>) -> Resul
 }
 
 /// The type first and stored, so that it can be told from the first bytes (part 2, 3.3); the manifest last.
-fn write(format: Format, parts: &[(&str, Vec<u8>)], pictures: &Pictures) -> Result<Vec<u8>, Failure> {
+fn write(
+    format: Format,
+    version: Option<&str>,
+    parts: &[(&str, Vec<u8>)],
+    pictures: &Pictures,
+) -> Result<Vec<u8>, Failure> {
     let mut zip = ZipWriter::new();
     zip.add_stored("mimetype", format.media_type().as_bytes())?;
     for (name, bytes) in parts {
@@ -176,12 +184,12 @@ fn write(format: Format, parts: &[(&str, Vec<u8>)], pictures: &Pictures) -> Resu
     let mut entries = vec![("/", format.media_type())];
     entries.extend(parts.iter().map(|(name, _)| (*name, "text/xml")));
     entries.extend(pictures.names());
-    zip.add(MANIFEST, &manifest(&entries))?;
+    zip.add(MANIFEST, &manifest(version, &entries))?;
     zip.finish()
 }
 
-/// A manifest of these names and media types.
-fn manifest(entries: &[(&str, &str)]) -> Vec<u8> {
+/// A manifest of these names and media types. Before version 1.2 it told no version.
+fn manifest(version: Option<&str>, entries: &[(&str, &str)]) -> Vec<u8> {
     const NAMESPACE: &str = "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0";
     let attribute =
         |name: &str, value: &str| Attribute { name: Name::new(name, Ns::None), value: value.to_owned() };
@@ -191,17 +199,17 @@ fn manifest(entries: &[(&str, &str)]) -> Vec<u8> {
         children,
         id: 0,
     };
+    let version = version.filter(|version| !matches!(*version, "1.0" | "1.1"));
+    let version = version.map(|version| attribute("manifest:version", version));
     let children = entries
         .iter()
         .map(|(name, media_type)| {
             let mut attributes = vec![attribute("manifest:full-path", name)];
-            if *name == "/" {
-                attributes.push(attribute("manifest:version", "1.2"));
-            }
+            attributes.extend(version.iter().filter(|_| *name == "/").cloned());
             attributes.push(attribute("manifest:media-type", media_type));
             Node::Element(element("manifest:file-entry", attributes, Vec::new()))
         })
         .collect();
-    let attributes = vec![attribute("xmlns:manifest", NAMESPACE), attribute("manifest:version", "1.2")];
+    let attributes = [attribute("xmlns:manifest", NAMESPACE)].into_iter().chain(version.clone()).collect();
     written(&element("manifest:manifest", attributes, children))
 }

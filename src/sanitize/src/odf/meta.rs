@@ -23,7 +23,11 @@ const NAMESPACES: &[(&str, &str)] = &[
 ];
 
 /// The part with what is kept of it; `None`: it cannot be read, and no document needs it.
-pub(super) fn rewrite(text: &str, job: &mut Job<'_>) -> Result<Option<Vec<u8>>, Failure> {
+pub(super) fn rewrite(
+    text: &str,
+    version: Option<&str>,
+    job: &mut Job<'_>,
+) -> Result<Option<Vec<u8>>, Failure> {
     let (name, root) = super::META;
     let old = match super::tree(text, job.limits.max_nesting) {
         Ok(old) if old.is(Ns::Office, root) => old,
@@ -49,8 +53,10 @@ pub(super) fn rewrite(text: &str, job: &mut Job<'_>) -> Result<Option<Vec<u8>>, 
     if gone > 0 {
         job.removed(Removed::new(What::Metadata, name, gone));
     }
-    let attributes = NAMESPACES.iter().chain(&[("office:version", "1.2")]);
-    let attributes = attributes
+    let version = version.map(|version| ("office:version", version));
+    let attributes = NAMESPACES
+        .iter()
+        .chain(&version)
         .map(|(name, value)| Attribute { name: Name::new(name, Ns::None), value: (*value).to_owned() })
         .collect();
     let meta = element("office:meta", Vec::new(), children);

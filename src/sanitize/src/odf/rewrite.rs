@@ -30,6 +30,8 @@ pub(super) struct Rewriter<'a, 'j> {
     pub(super) pictures: &'a mut Pictures,
     /// Folded names of the members that pictures were taken from.
     pub(super) used: Vec<String>,
+    /// The content's version of OpenDocument, once it is read; the other parts must have the same.
+    pub(super) version: Option<String>,
     /// The body that a document of this type has.
     pub(super) body: &'static str,
     pub(super) job: &'a mut Job<'j>,
@@ -54,6 +56,9 @@ impl Rewriter<'_, '_> {
                 {
                     self.check_body(open.last(), &element)?;
                     self.attributes(&mut element);
+                    if open.is_empty() {
+                        agree_on_version(&mut element, &mut self.version);
+                    }
                     writer.start(&element);
                     open.push(element.name);
                 }
@@ -298,6 +303,18 @@ impl Rewriter<'_, '_> {
             _ => return Ok(element.lifted()),
         }
         Ok(vec![Node::Element(element)])
+    }
+}
+
+/// Gives a part's root the version that the first part has, if it has one: LibreOffice takes parts of several versions,
+/// the manifest among them, for a broken document.
+pub(super) fn agree_on_version(root: &mut Element, version: &mut Option<String>) {
+    let Some(own) = root.attributes.iter_mut().find(|attribute| attribute.is(Ns::Office, "version")) else {
+        return;
+    };
+    match version {
+        Some(version) => own.value.clone_from(version),
+        None => *version = Some(own.value.clone()),
     }
 }
 
