@@ -23,6 +23,8 @@ enum Piece {
     /// So many bytes of numbers.
     Numbers(usize),
     /// Length (2), then bytes.
+    Name,
+    /// The same, or when the last font is a Unicode one: number of characters (4), then UTF-16.
     Text,
     /// Number of characters (2), then UTF-16.
     WideText,
@@ -44,7 +46,7 @@ enum Piece {
     Region,
 }
 
-use Piece::{Array, Block, Curve, Curves, Font, Numbers, Polygon, Polygons, Region, Text, WideText};
+use Piece::{Array, Block, Curve, Curves, Font, Name, Numbers, Polygon, Polygons, Region, Text, WideText};
 
 const POINT: Piece = Numbers(8);
 const RECT: Piece = Numbers(16);
@@ -84,7 +86,7 @@ fn shape(kind: u16, version: u16) -> Option<&'static [Piece]> {
         (134, 1) => &[Numbers(4)],
         (136 | 139 | 141 | 150, 1) => &[Numbers(2)],
         (137, 1) => &[Block(27, 27)],
-        (138, 1) => &[Font],
+        (FONT, 1) => &[Font],
         (140, 1) => &[],
         (142, 1) => &[Polygons, Numbers(2)],
         (144, 1) => &[Numbers(9)],
@@ -93,11 +95,12 @@ fn shape(kind: u16, version: u16) -> Option<&'static [Piece]> {
         (148, 1) => &[Polygons, GRADIENT],
         (149, 1) => &[Numbers(4)],
         // Which of the two ways to draw a gradient is meant.
-        (COMMENT, 1) => &[Text, Numbers(8)],
+        (COMMENT, 1) => &[Name, Numbers(8)],
         _ => return None,
     })
 }
 
+const FONT: u16 = 138;
 const COMMENT: u16 = 512;
 const GRADIENT_COMMENTS: [&[u8]; 2] = [b"XGRAD_SEQ_BEGIN", b"XGRAD_SEQ_END"];
 
@@ -113,10 +116,14 @@ pub(super) fn rebuild(bytes: &[u8]) -> Result<(Vec<u8>, u32), Failure> {
     let (start, count) = head(&mut cursor).ok_or_else(malformed)?;
     let mut out = bytes.get(..start).unwrap_or_default().to_vec();
     let (mut kept, mut gone) = (0_u32, 0_u32);
+    let mut is_wide = false;
     for _ in 0..count {
         let record = cursor.0;
         let (kind, body) = next(&mut cursor).ok_or_else(malformed)?;
-        if is_drawn(kind, record, body) {
+        if is_drawn(kind, record, body, is_wide) {
+            if kind == FONT {
+                is_wide = Cursor(body).is_wide_font().ok_or_else(malformed)?;
+            }
             let length = RECORD_HEAD + body.len();
             out.extend(record.get(..length).unwrap_or_default());
             kept += 1;
@@ -149,7 +156,7 @@ pub(super) fn is_clean(bytes: &[u8]) -> bool {
     cursor.0.is_empty()
 }
 
-fn is_drawn(kind: u16, record: &[u8], body: &[u8]) -> bool {
+fn is_drawn(kind: u16, record: &[u8], body: &[u8], is_wide: bool) -> bool {
     let version = Cursor(record.get(2..).unwrap_or_default()).u16().unwrap_or_default();
     let Some(pieces) = shape(kind, version) else { return false };
     let is_gradient = GRADIENT_COMMENTS.iter().any(|text| body.get(2..2 + text.len()) == Some(text));
@@ -157,7 +164,7 @@ fn is_drawn(kind: u16, record: &[u8], body: &[u8]) -> bool {
         return false;
     }
     let mut cursor = Cursor(body);
-    pieces.iter().all(|piece| cursor.piece(*piece).is_some()) && cursor.0.is_empty()
+    pieces.iter().all(|piece| cursor.piece(*piece, is_wide).is_some()) && cursor.0.is_empty()
 }
 
 /// Reads the header; gives its length and the number of records.
@@ -168,7 +175,7 @@ fn head(cursor: &mut Cursor<'_>) -> Option<(usize, u32)> {
     let length = cursor.length()?;
     let mut body = Cursor(cursor.take(length)?);
     (body.u32()? <= 1).then_some(())?;
-    body.piece(Block(27, 27))?;
+    body.piece(Block(27, 27), false)?;
     body.take(8)?;
     let count = body.u32()?;
     let rest = if version >= 2 { 1 } else { 0 };
@@ -218,11 +225,21 @@ impl<'a> Cursor<'a> {
         self.take(length).map(Cursor)
     }
 
+    /// Whether a font's texts are in UTF-16: its character set is behind its names and size.
+    fn is_wide_font(&mut self) -> Option<bool> {
+        const UNICODE: u16 = 0xffff;
+        let mut block = self.block()?;
+        block.piece(Name, false)?;
+        block.piece(Name, false)?;
+        block.take(8)?;
+        Some(block.u16()? == UNICODE)
+    }
+
     /// A block of a polygon and a byte for each of its points: corner, smooth or control.
     fn curve(&mut self) -> Option<()> {
         let mut block = self.block()?;
         let count = usize::from(Cursor(block.0).u16()?);
-        block.piece(Polygon)?;
+        block.piece(Polygon, false)?;
         match block.take(1)? {
             [0] => {}
             _ => block.take(count).filter(|kinds| kinds.iter().all(|kind| *kind <= 3)).map(|_| ())?,
@@ -230,10 +247,14 @@ impl<'a> Cursor<'a> {
         block.0.is_empty().then_some(())
     }
 
-    fn piece(&mut self, piece: Piece) -> Option<()> {
+    fn piece(&mut self, piece: Piece, is_wide: bool) -> Option<()> {
         match piece {
             Numbers(length) => self.take(length).map(|_| ()),
-            Text => {
+            Text if is_wide => {
+                let count = self.length()?;
+                self.take(count.checked_mul(2)?).map(|_| ())
+            }
+            Name | Text => {
                 let length = self.u16()?;
                 self.take(length.into()).map(|_| ())
             }
@@ -251,7 +272,7 @@ impl<'a> Cursor<'a> {
             }
             Polygons => {
                 let count = self.u16()?;
-                (0..count).try_for_each(|_| self.piece(Polygon))
+                (0..count).try_for_each(|_| self.piece(Polygon, false))
             }
             Curve => match self.take(1)? {
                 [0] => Some(()),
@@ -269,8 +290,8 @@ impl<'a> Cursor<'a> {
             Font => {
                 const MOST: usize = 48;
                 let mut block = self.block()?;
-                block.piece(Text)?;
-                block.piece(Text)?;
+                block.piece(Name, false)?;
+                block.piece(Name, false)?;
                 (block.0.len() <= MOST).then_some(())
             }
             Region => {
