@@ -56,13 +56,26 @@ const STYLES: (&str, &str) = ("styles.xml", "document-styles");
 const SETTINGS: (&str, &str) = ("settings.xml", "document-settings");
 const META: (&str, &str) = ("meta.xml", "document-meta");
 
+/// Picture formats that programs for OpenDocument show.
+const SHOWN: &[Format] = &[
+    Format::Png,
+    Format::Jpeg,
+    Format::Gif,
+    Format::Tiff,
+    Format::Bmp,
+    Format::Webp,
+    Format::Emf,
+    Format::Wmf,
+    Format::Svg,
+];
+
 const MANIFEST: &str = "META-INF/manifest.xml";
 
 /// Writes the document anew from what is on the allow list.
 pub(crate) fn rebuild(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result<Rewritten, Failure> {
     let zip = Zip::parse(bytes, job.limits)?;
     let package = Package::open(&zip, format, job)?;
-    let mut pictures = Pictures::new("Pictures/image".to_owned());
+    let mut pictures = Pictures::new("Pictures/image".to_owned(), SHOWN);
     let mut parts = Vec::new();
     let mut used = Vec::new();
     let mut version = None;

@@ -10,13 +10,25 @@ use crate::job::Job;
 use crate::report::{Removed, What, sha256_hex};
 use crate::zip_write::ZipWriter;
 
-/// Formats that office programs show.
-const SHOWN: &[Format] = &[Format::Png, Format::Jpeg, Format::Gif, Format::Tiff, Format::Bmp];
+/// Formats that all office programs show.
+pub(crate) const SHOWN: &[Format] =
+    &[Format::Png, Format::Jpeg, Format::Gif, Format::Tiff, Format::Bmp, Format::Emf, Format::Wmf];
+
+/// The media type under which office programs know a format.
+fn media_type(format: Format) -> &'static str {
+    match format {
+        Format::Emf => "image/x-emf",
+        Format::Wmf => "image/x-wmf",
+        other => other.media_type(),
+    }
+}
 
 /// The rebuilt pictures of one document, equal ones once.
 pub(crate) struct Pictures {
     /// What the names begin with: a folder and a word.
     stem: String,
+    /// Formats that may stay.
+    shown: &'static [Format],
     files: Vec<Picture>,
     /// New names by digests of old and new pictures; `None`: it could not be rebuilt.
     by_digest: BTreeMap<String, Option<String>>,
@@ -30,8 +42,8 @@ struct Picture {
 }
 
 impl Pictures {
-    pub(crate) fn new(stem: String) -> Self {
-        Self { stem, files: Vec::new(), by_digest: BTreeMap::new() }
+    pub(crate) fn new(stem: String, shown: &'static [Format]) -> Self {
+        Self { stem, shown, files: Vec::new(), by_digest: BTreeMap::new() }
     }
 
     /// Rebuilds one picture and gives its new name; `None`: it cannot be, which is noted.
@@ -51,10 +63,10 @@ impl Pictures {
             BLANK => return Ok(Some(self.blank())),
             bytes => job
                 .nested(bytes, &Declared { name: bare, media_type: "" })?
-                .filter(|(_, format)| SHOWN.contains(format)),
+                .filter(|(_, format)| self.shown.contains(format)),
         };
         let name = match rebuilt {
-            Some((bytes, format)) => Some(self.add(bytes, format.extension(), format.media_type())),
+            Some((bytes, format)) => Some(self.add(bytes, format.extension(), media_type(format))),
             None => {
                 let removed = Removed::new(What::Picture, name, 1);
                 job.removed(Removed { sha256: Some(digest.clone()), ..removed });

@@ -6,8 +6,15 @@
 use crate::markup::formula::{Token, refused_call, tokens};
 use crate::report::What;
 
+/// Brackets in brackets that honest formulas have: references to columns of tables.
+const MAX_DEPTH: u32 = 4;
+
 /// The first reason why the text may not stay.
 pub(super) fn reaches_out(text: &str) -> Option<What> {
+    search(text, MAX_DEPTH)
+}
+
+fn search(text: &str, depth: u32) -> Option<What> {
     let tokens = tokens(text);
     let at = |n: usize| tokens.get(n);
     let has_item = tokens.contains(&Token::Sign('!'));
@@ -21,10 +28,12 @@ pub(super) fn reaches_out(text: &str) -> Option<What> {
             }
             Token::Sign('#') if !is_error(before, after) => return Some(What::ExternalReference),
             Token::Bracket { joined, inner } => {
-                if !joined && !is_reference(inner) {
+                let inner = inner.strip_prefix('[').unwrap_or(inner);
+                let inner = inner.strip_suffix(']').unwrap_or(inner);
+                if depth == 0 || (!joined && !is_reference(inner)) {
                     return Some(What::ExternalReference);
                 }
-                if let Some(what) = reaches_out(inner.trim_matches(['[', ']'])) {
+                if let Some(what) = search(inner, depth - 1) {
                     return Some(what);
                 }
             }
@@ -108,5 +117,10 @@ mod tests {
         ] {
             assert!(reaches_out(formula).is_some(), "{formula}");
         }
+    }
+
+    #[test]
+    fn brackets_in_brackets_without_end() {
+        assert!(reaches_out(&"a[".repeat(100_000)).is_some());
     }
 }

@@ -108,7 +108,7 @@ const SETTINGS: &[&str] = &[
     "DialogLibraries",
 ];
 
-/// Pictures, by the first bytes they must have; SVG is text and looked at by its own verification.
+/// Pictures, by the first bytes they must have; those without are held against their format by its own verification.
 const PICTURES: &[(&str, &[u8])] = &[
     ("png", b"\x89PNG\r\n\x1a\n"),
     ("jpg", b"\xff\xd8\xff"),
@@ -118,6 +118,7 @@ const PICTURES: &[(&str, &[u8])] = &[
     ("webp", b"RIFF"),
     ("emf", b"\x01\0\0\0"),
     ("wmf", b""),
+    ("svg", b""),
     ("svm", b"VCLMTF"),
 ];
 
