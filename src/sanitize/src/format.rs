@@ -90,21 +90,21 @@ formats! {
     /// Another OLE compound file, or an encrypted Office document.
     Cfb, "cfb", [], "application/x-ole-storage", None;
     /// OpenDocument text.
-    Odt, "odt", ["odt"], "application/vnd.oasis.opendocument.text", None;
+    Odt, "odt", ["odt"], "application/vnd.oasis.opendocument.text", Some((crate::odf::rebuild, crate::odf::verify));
     /// OpenDocument spreadsheet.
-    Ods, "ods", ["ods"], "application/vnd.oasis.opendocument.spreadsheet", None;
+    Ods, "ods", ["ods"], "application/vnd.oasis.opendocument.spreadsheet", Some((crate::odf::rebuild, crate::odf::verify));
     /// OpenDocument presentation.
-    Odp, "odp", ["odp"], "application/vnd.oasis.opendocument.presentation", None;
+    Odp, "odp", ["odp"], "application/vnd.oasis.opendocument.presentation", Some((crate::odf::rebuild, crate::odf::verify));
     /// OpenDocument drawing.
-    Odg, "odg", ["odg"], "application/vnd.oasis.opendocument.graphics", None;
+    Odg, "odg", ["odg"], "application/vnd.oasis.opendocument.graphics", Some((crate::odf::rebuild, crate::odf::verify));
     /// OpenDocument text template.
-    Ott, "ott", ["ott"], "application/vnd.oasis.opendocument.text-template", None;
+    Ott, "ott", ["ott"], "application/vnd.oasis.opendocument.text-template", Some((crate::odf::rebuild, crate::odf::verify));
     /// OpenDocument spreadsheet template.
-    Ots, "ots", ["ots"], "application/vnd.oasis.opendocument.spreadsheet-template", None;
+    Ots, "ots", ["ots"], "application/vnd.oasis.opendocument.spreadsheet-template", Some((crate::odf::rebuild, crate::odf::verify));
     /// OpenDocument presentation template.
-    Otp, "otp", ["otp"], "application/vnd.oasis.opendocument.presentation-template", None;
+    Otp, "otp", ["otp"], "application/vnd.oasis.opendocument.presentation-template", Some((crate::odf::rebuild, crate::odf::verify));
     /// OpenDocument drawing template.
-    Otg, "otg", ["otg"], "application/vnd.oasis.opendocument.graphics-template", None;
+    Otg, "otg", ["otg"], "application/vnd.oasis.opendocument.graphics-template", Some((crate::odf::rebuild, crate::odf::verify));
     /// Portable Document Format.
     Pdf, "pdf", ["pdf"], "application/pdf", Some((crate::pdf::rebuild, crate::pdf::verify));
     /// Rich Text Format.

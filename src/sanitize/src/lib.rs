@@ -51,6 +51,7 @@ mod image;
 mod mail;
 mod markup;
 mod metafile;
+mod odf;
 mod office_art;
 mod ooxml;
 mod pdf;

@@ -10,8 +10,8 @@ use crate::job::Job;
 use crate::report::{Removed, What, sha256_hex};
 use crate::zip_write::ZipWriter;
 
-/// Formats that office programs show.
-const SHOWN: &[Format] =
+/// Formats that all office programs show.
+pub(crate) const SHOWN: &[Format] =
     &[Format::Png, Format::Jpeg, Format::Gif, Format::Tiff, Format::Bmp, Format::Emf, Format::Wmf];
 
 /// The media type under which office programs know a format.
@@ -27,6 +27,8 @@ fn media_type(format: Format) -> &'static str {
 pub(crate) struct Pictures {
     /// What the names begin with: a folder and a word.
     stem: String,
+    /// Formats that may stay.
+    shown: &'static [Format],
     files: Vec<Picture>,
     /// New names by digests of old and new pictures; `None`: it could not be rebuilt.
     by_digest: BTreeMap<String, Option<String>>,
@@ -40,8 +42,8 @@ struct Picture {
 }
 
 impl Pictures {
-    pub(crate) fn new(stem: String) -> Self {
-        Self { stem, files: Vec::new(), by_digest: BTreeMap::new() }
+    pub(crate) fn new(stem: String, shown: &'static [Format]) -> Self {
+        Self { stem, shown, files: Vec::new(), by_digest: BTreeMap::new() }
     }
 
     /// Rebuilds one picture and gives its new name; `None`: it cannot be, which is noted.
@@ -61,7 +63,7 @@ impl Pictures {
             BLANK => return Ok(Some(self.blank())),
             bytes => job
                 .nested(bytes, &Declared { name: bare, media_type: "" })?
-                .filter(|(_, format)| SHOWN.contains(format)),
+                .filter(|(_, format)| self.shown.contains(format)),
         };
         let name = match rebuilt {
             Some((bytes, format)) => Some(self.add(bytes, format.extension(), media_type(format))),
@@ -100,6 +102,11 @@ impl Pictures {
     /// Extensions in use and their media types.
     pub(crate) fn types(&self) -> BTreeMap<&'static str, &'static str> {
         self.files.iter().map(|picture| (picture.extension, picture.media_type)).collect()
+    }
+
+    /// Names and media types, in the order in which they were first asked for.
+    pub(crate) fn names(&self) -> impl Iterator<Item = (&str, &'static str)> {
+        self.files.iter().map(|picture| (picture.name.as_str(), picture.media_type))
     }
 
     pub(crate) fn write(&self, zip: &mut ZipWriter) -> Result<(), Failure> {

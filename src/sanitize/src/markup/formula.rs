@@ -64,9 +64,10 @@ pub(crate) enum Token<'a> {
     Quoted(&'a str),
     /// Letters, digits, `_ . \ ? $` and everything that is no ASCII.
     Word(&'a str),
-    /// A bracket and all up to its partner; `joined`: right behind a word.
+    /// A bracket and all up to its partner, both included; `joined`: right behind a word.
     Bracket {
         joined: bool,
+        inner: &'a str,
     },
     Sign(char),
 }
@@ -113,7 +114,8 @@ pub(crate) fn tokens(formula: &str) -> Vec<Token<'_>> {
             }
             '[' => {
                 let length = bracketed(rest);
-                (Some(Token::Bracket { joined: follows_word }), length)
+                let inner = rest.get(..length).unwrap_or_default();
+                (Some(Token::Bracket { joined: follows_word, inner }), length)
             }
             c if is_word(c) => {
                 let length = rest.find(|c| !is_word(c)).unwrap_or(rest.len());

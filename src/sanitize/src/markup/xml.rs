@@ -135,6 +135,17 @@ impl<N: Vocabulary> Element<N> {
         self.elements().find_map(|child| child.find(wanted))
     }
 
+    /// The children, for the element's place.
+    pub(crate) fn lifted(self) -> Vec<Node<N>> {
+        let mut children = self.children;
+        for node in &mut children {
+            if let Node::Element(child) = node {
+                child.inherit(&self.attributes);
+            }
+        }
+        children
+    }
+
     /// Takes over the namespace declarations of an element that it is lifted out of.
     pub(crate) fn inherit(&mut self, outer: &[Attribute<N>]) {
         for declaration in outer.iter().filter(|attribute| attribute.name.ns == N::XMLNS) {
@@ -184,6 +195,7 @@ pub(crate) struct Xml<'a, N> {
     started: bool,
     next_id: u32,
     max_nesting: usize,
+    skips_doctype: bool,
 }
 
 impl<'a, N: Vocabulary> Xml<'a, N> {
@@ -199,7 +211,14 @@ impl<'a, N: Vocabulary> Xml<'a, N> {
             started: false,
             next_id: 0,
             max_nesting: usize::try_from(max_nesting).unwrap_or(usize::MAX),
+            skips_doctype: false,
         }
+    }
+
+    /// Passes over a document type that only names a definition elsewhere, which is never read.
+    pub(crate) fn skipping_doctype(mut self) -> Self {
+        self.skips_doctype = true;
+        self
     }
 
     /// The next event; `None` at the end of a whole document.
@@ -238,6 +257,7 @@ impl<'a, N: Vocabulary> Xml<'a, N> {
                     self.check_declaration(&declaration)?;
                     continue;
                 }
+                Raw::DocType(doctype) if self.skips_doctype && !doctype.contains('[') => continue,
                 Raw::DocType(_) => return malformed("XML with a document type definition"),
                 Raw::Eof if self.open.is_empty() && self.started => return Ok(None),
                 Raw::Eof => return malformed("XML that is cut off"),

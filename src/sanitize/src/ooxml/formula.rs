@@ -13,7 +13,7 @@ pub(super) fn reaches_out(formula: &str, gone_sheets: &[String]) -> Option<What>
         match token {
             Token::Sign('|') => return Some(What::ExternalReference),
             // A structured reference's bracket follows its table's name; any other opens another workbook.
-            Token::Bracket { joined: false } => return Some(What::ExternalReference),
+            Token::Bracket { joined: false, .. } => return Some(What::ExternalReference),
             Token::Quoted(name) if name.contains(['[', '|', '\\', '/']) => {
                 return Some(What::ExternalReference);
             }

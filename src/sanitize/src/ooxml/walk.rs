@@ -23,7 +23,7 @@ use crate::format::{Format, Rewritten};
 use crate::job::Job;
 use crate::options::{Metadata, Signed};
 use crate::markup::link;
-use crate::pictures::Pictures;
+use crate::pictures::{Pictures, SHOWN};
 use crate::report::{Removed, What, plain};
 use crate::zip_structure::{Entry, Zip};
 use crate::zip_write::ZipWriter;
@@ -434,7 +434,7 @@ impl<'a> Walk<'a> {
 
     fn write(&self, format: Format, job: &mut Job<'_>) -> Result<Vec<u8>, Failure> {
         let order = self.order();
-        let mut pictures = Pictures::new(format!("{}media/image", self.main.folder));
+        let mut pictures = Pictures::new(format!("{}media/image", self.main.folder), SHOWN);
         let mut names: HashMap<usize, String> = HashMap::new();
         let mut counts: HashMap<&str, u32> = HashMap::new();
         for &index in &order {
