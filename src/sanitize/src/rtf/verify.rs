@@ -3,6 +3,7 @@
 //! A reader of its own, for the normal form only: any byte, word or order that the writer does not write is a failure.
 
 use super::picture::bitmap_file;
+use super::walk::KNOWN_PROGRAM;
 use super::{shape, words};
 use crate::failure::Failure;
 use crate::format::Format;
@@ -14,10 +15,37 @@ use crate::options::{Links, Metadata};
 
 /// Words that must not be there, whatever they begin or belong to.
 const GONE: &[&str] = &[
-    "bin", "colorschememapping", "datafield", "datastore", "docvar", "ffentrymcr", "ffexitmcr", "filetbl", "fontemb",
-    "fontfile", "generator", "hl", "hlinkbase", "linkstyles", "mailmerge", "nextfile", "password", "passwordhash", "pn",
-    "private", "protusertbl", "result", "subdocument", "svb", "template", "themedata", "uc", "ud", "upr", "userprops",
-    "writereservation", "xmlopen",
+    "bin",
+    "colorschememapping",
+    "datafield",
+    "datastore",
+    "docvar",
+    "ffentrymcr",
+    "ffexitmcr",
+    "filetbl",
+    "fontemb",
+    "fontfile",
+    "hl",
+    "hlinkbase",
+    "linkstyles",
+    "mailmerge",
+    "nextfile",
+    "password",
+    "passwordhash",
+    "pn",
+    "private",
+    "protusertbl",
+    "result",
+    "subdocument",
+    "svb",
+    "template",
+    "themedata",
+    "uc",
+    "ud",
+    "upr",
+    "userprops",
+    "writereservation",
+    "xmlopen",
 ];
 
 /// Letters of a control word.
@@ -57,7 +85,12 @@ fn prove(bytes: &[u8], job: &Job<'_>) -> Result<(), String> {
                 if let Some(outer) = groups.last_mut() {
                     outer.is_new = false;
                 }
-                groups.push(Group { name: String::new(), is_new: true, text: String::new(), is_computed: false });
+                groups.push(Group {
+                    name: String::new(),
+                    is_new: true,
+                    text: String::new(),
+                    is_computed: false,
+                });
             }
             '}' => {
                 let group = groups.pop().ok_or("a brace closes nothing")?;
@@ -195,6 +228,7 @@ fn check_group(group: &Group, job: &Job<'_>) -> Result<(), String> {
         "sn" if shape::refused(&group.text).is_some() => {
             Err("a shape property that is not allowed is still there".to_owned())
         }
+        "generator" if group.text != KNOWN_PROGRAM => Err("the program's name is still there".to_owned()),
         "pict" => check_picture(&group.text),
         _ => Ok(()),
     }

@@ -29,6 +29,9 @@ const MAX_FONTS: u32 = 10_000;
 /// Tokens that are looked through for the end of a paragraph.
 const LOOK_AHEAD: usize = 500;
 
+/// What stays of a generator's name.
+pub(super) const KNOWN_PROGRAM: &str = "LibreOffice";
+
 /// Places of removals that are told apart.
 const MAX_PLACES: usize = 100;
 
@@ -62,6 +65,8 @@ struct Group {
     has_new_picture: bool,
     /// A shape's property, whose name is on the list.
     is_named: bool,
+    /// A paragraph's number, which is written with the paragraph's text.
+    is_number: bool,
     before: Mark,
 }
 
@@ -90,6 +95,8 @@ struct Walk<'a, 'j, 'l> {
     to_skip: usize,
     /// The paragraph is in a list.
     in_list: bool,
+    /// Its number, to be written before its text.
+    number: Option<Vec<u8>>,
     /// Level of the font table while it is open, and the fonts in it.
     font_table: Option<usize>,
     fonts: u32,
@@ -118,6 +125,7 @@ pub(super) fn rebuild(bytes: &[u8], job: &mut Job<'_>) -> Result<Vec<u8>, Failur
         encoding: encoding(1252),
         to_skip: 0,
         in_list: false,
+        number: None,
         font_table: None,
         fonts: 0,
         removed: BTreeMap::new(),
@@ -347,8 +355,9 @@ impl<'a> Walk<'a, '_, '_> {
             D::Number => {
                 let in_list = self.is_list_ahead()?;
                 self.push(C::Text, is_implied)?;
-                if in_list {
-                    self.writer.word("listtext", None, false);
+                match in_list {
+                    true => self.writer.word("listtext", None, false),
+                    false => self.groups.last_mut().into_iter().for_each(|group| group.is_number = true),
                 }
             }
             D::Field => self.field(is_implied)?,
@@ -388,6 +397,9 @@ impl<'a> Walk<'a, '_, '_> {
                 self.push(C::Properties, is_implied)?;
                 self.writer.word(name, None, false);
             }
+            D::Dropped(_) if name == "generator" && self.is_known_program()? => {
+                self.drop_group(is_implied, None)
+            }
             D::Dropped(what) => {
                 self.note(what, &format!("{{\\{name}}}"));
                 let digest = (name == "objdata").then_some((what, start));
@@ -395,6 +407,22 @@ impl<'a> Walk<'a, '_, '_> {
             }
         }
         Ok(())
+    }
+
+    /// LibreOffice lays out its own files in another way, so its name stays, without version and system.
+    fn is_known_program(&mut self) -> Result<bool, Failure> {
+        let Some(Token::Text(program)) = self.tokens.clone().next()? else { return Ok(false) };
+        if !program.starts_with(KNOWN_PROGRAM.as_bytes()) || self.content() != Content::Text {
+            return Ok(false);
+        }
+        if program != KNOWN_PROGRAM.as_bytes() {
+            self.note(What::Metadata, "{\\generator}");
+        }
+        self.push(Content::Text, false)?;
+        self.writer.word("generator", None, true);
+        self.writer.text(KNOWN_PROGRAM);
+        self.close()?;
+        Ok(true)
     }
 
     /// The destination, or [`Destination::Dropped`] where it has no business.
@@ -472,6 +500,7 @@ impl<'a> Walk<'a, '_, '_> {
             });
         }
         self.flush();
+        self.write_number();
         let before = self.writer.mark();
         let outer = self.groups.last();
         let group = Group {
@@ -482,6 +511,7 @@ impl<'a> Walk<'a, '_, '_> {
             is_deleted: outer.is_some_and(|group| group.is_deleted && content == Content::Instruction),
             has_new_picture: false,
             is_named: false,
+            is_number: false,
             before,
         };
         self.groups.push(group);
@@ -504,6 +534,7 @@ impl<'a> Walk<'a, '_, '_> {
     /// Ends the innermost group.
     fn close(&mut self) -> Result<(), Failure> {
         self.flush();
+        self.write_number();
         let level = self.groups.len();
         let Some(group) = self.groups.pop() else { return Ok(()) };
         self.font_table = self.font_table.filter(|&table| table < level);
@@ -531,7 +562,17 @@ impl<'a> Walk<'a, '_, '_> {
             _ => {}
         }
         self.writer.close();
+        if group.is_number {
+            self.number = Some(self.writer.take(group.before));
+        }
         Ok(())
+    }
+
+    /// Writes the paragraph's number, before anything that is shown.
+    fn write_number(&mut self) {
+        if let Some(number) = self.number.take() {
+            self.writer.groups(&number);
+        }
     }
 
     // --- fields ---
@@ -539,6 +580,7 @@ impl<'a> Walk<'a, '_, '_> {
     fn field(&mut self, is_implied: bool) -> Result<(), Failure> {
         let is_nested = self.content() == Content::Instruction;
         self.flush();
+        self.write_number();
         if is_nested && let Some(outer) = self.fields.last_mut() {
             outer.nest();
         }
@@ -649,14 +691,22 @@ impl<'a> Walk<'a, '_, '_> {
                     self.writer.word(name, parameter, false);
                 }
             }
-            Content::Field if name == "fldlock" && self.fields.last().is_some_and(|f| f.stage == Stage::Start) => self.writer.word(name, None, false),
+            Content::Field
+                if name == "fldlock" && self.fields.last().is_some_and(|f| f.stage == Stage::Start) =>
+            {
+                self.writer.word(name, None, false)
+            }
             Content::Field
             | Content::Object
             | Content::Twice
             | Content::Properties
             | Content::ShapeProperty
             | Content::ShapeName => {}
+            Content::Text if name == "pard" && self.groups.iter().any(|group| group.is_number) => {}
             Content::Text | Content::Levels => {
+                if words::symbol(name).is_some() {
+                    self.write_number();
+                }
                 if is_allowed {
                     self.writer.word(name, parameter, false);
                 } else {
@@ -694,6 +744,7 @@ impl<'a> Walk<'a, '_, '_> {
             b'\\' | b'{' | b'}' => self.byte(symbol, false),
             b'~' if self.content() == Content::Instruction => self.byte(b' ', false),
             b'~' | b'-' | b'_' | b':' | b'|' if matches!(self.content(), Content::Text | Content::Levels) => {
+                self.write_number();
                 self.writer.symbol(symbol);
             }
             _ => {}
@@ -703,6 +754,7 @@ impl<'a> Walk<'a, '_, '_> {
 
     /// One byte of text; `is_hex`: it was spelled as such, and may be half of a character.
     fn byte(&mut self, byte: u8, is_hex: bool) {
+        self.write_number();
         match self.content() {
             Content::Picture => {
                 if !is_hex && let Some(picture) = &mut self.picture {
@@ -721,7 +773,11 @@ impl<'a> Walk<'a, '_, '_> {
                     self.writer.byte(byte);
                 }
             }
-            Content::Field | Content::Object | Content::ShapeProperty | Content::Twice | Content::Properties => {}
+            Content::Field
+            | Content::Object
+            | Content::ShapeProperty
+            | Content::Twice
+            | Content::Properties => {}
             Content::Levels if is_hex => self.writer.hex(byte),
             Content::Text | Content::Levels => match byte {
                 b'\t' => self.writer.word("tab", None, false),
@@ -752,6 +808,7 @@ impl<'a> Walk<'a, '_, '_> {
     }
 
     fn unit(&mut self, unit: u16) {
+        self.write_number();
         match self.content() {
             Content::Instruction => {
                 let is_deleted = self.groups.last().is_some_and(|group| group.is_deleted);

@@ -1,6 +1,6 @@
 //! RTF in one normal form: printable ASCII and line feeds, no `\bin`, no `\uc`.
 //!
-//! A control word is followed by a space only before text; bytes above ASCII are `\'hh`, UTF-16 units `\uN?`. A line
+//! A control word is followed by a space only where text would go on with it; bytes above ASCII are `\'hh`, UTF-16 units `\uN?`. A line
 //! ends behind a paragraph, a row and a top-level group, where readers ignore it.
 
 /// Words behind which a line ends.
@@ -14,7 +14,7 @@ const HEX_LINE: usize = 128;
 pub(super) struct Writer {
     out: Vec<u8>,
     depth: usize,
-    /// The last thing written is a control word, so that text needs a space.
+    /// The last thing written is a control word, so that text may need a space.
     after_word: bool,
 }
 
@@ -74,10 +74,10 @@ impl Writer {
         match byte {
             b'\\' | b'{' | b'}' => self.symbol(byte),
             b' '..=b'~' => {
-                if self.after_word {
+                if self.after_word && (byte.is_ascii_alphanumeric() || matches!(byte, b' ' | b'-')) {
                     self.out.push(b' ');
-                    self.after_word = false;
                 }
+                self.after_word = false;
                 self.out.push(byte);
             }
             _ => self.hex(byte),
@@ -118,6 +118,19 @@ impl Writer {
         self.out.truncate(mark.length);
         self.depth = mark.depth;
         self.after_word = mark.after_word;
+    }
+
+    /// Forgets what was written since the mark, and gives it.
+    pub(super) fn take(&mut self, mark: Mark) -> Vec<u8> {
+        let taken = self.out.split_off(mark.length.min(self.out.len()));
+        self.truncate(mark);
+        taken
+    }
+
+    /// Writes whole groups that were taken.
+    pub(super) fn groups(&mut self, groups: &[u8]) {
+        self.out.extend(groups);
+        self.after_word = false;
     }
 
     pub(super) fn len(&self) -> usize {
