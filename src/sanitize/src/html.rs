@@ -89,7 +89,7 @@ fn declared(start: &[u8]) -> Option<&'static Encoding> {
 }
 
 /// The address of the rebuilt picture that is in a `data:` address; a blank one where it cannot be rebuilt.
-fn data_picture(address: &str, job: &mut Job<'_>) -> Result<String, Failure> {
+pub(crate) fn data_picture(address: &str, job: &mut Job<'_>) -> Result<String, Failure> {
     let bytes = data_bytes(address);
     job.expand(u64::try_from(bytes.as_deref().unwrap_or_default().len()).unwrap_or(u64::MAX))?;
     let rebuilt = match &bytes {
@@ -100,7 +100,7 @@ fn data_picture(address: &str, job: &mut Job<'_>) -> Result<String, Failure> {
     let (bytes, format) = match rebuilt {
         Some(rebuilt) => rebuilt,
         None => {
-            job.removed(Removed::new(What::Picture, "picture in the page", 1));
+            job.removed(Removed::new(What::Picture, "picture in a data: address", 1));
             (crate::image::BLANK.to_vec(), Format::Png)
         }
     };

@@ -40,11 +40,13 @@ pub mod report;
 
 mod archive;
 mod compound;
+mod css;
 mod html;
 mod image;
 mod mail;
 mod ooxml;
 mod pdf;
+mod svg;
 mod text;
 mod zip_structure;
 mod zip_write;

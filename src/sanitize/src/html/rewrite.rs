@@ -7,6 +7,7 @@ use html5ever::Attribute;
 use super::rules::{self, Fate};
 use super::tree::{self, DOCUMENT, Data, Id, Tree};
 use super::{PAGE_END, data_picture};
+use crate::css;
 use crate::failure::Failure;
 use crate::job::Job;
 use crate::options::Links;
@@ -145,7 +146,7 @@ impl Writer<'_, '_, '_> {
         for &child in self.tree.children(id) {
             match self.tree.html_name(child) {
                 Some("style") => {
-                    let (sheet, left) = rules::sheet(&self.text(child));
+                    let (sheet, left) = css::sheet(&self.text(child), &rules::style);
                     self.sheet.push_str(&sheet);
                     left.iter().for_each(|text| self.note_style(text));
                 }
@@ -179,11 +180,7 @@ impl Writer<'_, '_, '_> {
     }
 
     fn note_style(&mut self, declaration: &str) {
-        let lower = declaration.to_ascii_lowercase();
-        let active = ["url", "expression", "import", "behavior", "binding", "\\", "@font-face", "image("]
-            .iter()
-            .any(|sign| lower.contains(sign));
-        match active {
+        match css::is_active(declaration) {
             true => self.note(What::ExternalReference, "style"),
             false => self.note(What::UnknownPart, "style"),
         }
@@ -320,7 +317,7 @@ impl Writer<'_, '_, '_> {
             }
             match key {
                 "style" => {
-                    let (kept, left) = rules::style(value);
+                    let (kept, left) = css::declarations(value, &rules::style);
                     left.iter().for_each(|text| self.note_style(text));
                     if !kept.is_empty() {
                         self.attribute(key, &kept);
