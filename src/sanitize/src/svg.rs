@@ -256,7 +256,9 @@ impl Writer<'_, '_> {
             _ if !is_svg => What::Metadata,
             "script" | "handler" | "listener" => What::Script,
             "foreignObject" | "iframe" | "embed" | "object" => What::EmbeddedObject,
-            "animate" | "animateColor" | "animateMotion" | "animateTransform" | "set" | "discard" => What::Action,
+            "animate" | "animateColor" | "animateMotion" | "animateTransform" | "set" | "discard" => {
+                What::Action
+            }
             "audio" | "video" => What::Multimedia,
             "feImage" | "cursor" | "font-face-uri" | "tref" | "link" => What::ExternalReference,
             "metadata" => What::Metadata,
@@ -294,7 +296,9 @@ impl Writer<'_, '_> {
             let namespace = match &namespace {
                 ResolveResult::Unbound => "",
                 ResolveResult::Bound(bound) => bound.as_ref(),
-                ResolveResult::Unknown(_) => return malformed("the drawing has a prefix that stands for nothing"),
+                ResolveResult::Unknown(_) => {
+                    return malformed("the drawing has a prefix that stands for nothing");
+                }
             };
             match (namespace, local) {
                 // The newer spelling wins where there are both (SVG 2, 16.1.5).
@@ -356,7 +360,8 @@ impl Writer<'_, '_> {
     fn check_size(&self, attributes: &[(String, String)]) -> Result<(), Failure> {
         let pixels = |wanted: &str| {
             let value = attributes.iter().find(|(key, _)| key == wanted).map(|(_, value)| value.trim())?;
-            let end = value.find(|c: char| !(c.is_ascii_digit() || "+-.eE".contains(c))).unwrap_or(value.len());
+            let end =
+                value.find(|c: char| !(c.is_ascii_digit() || "+-.eE".contains(c))).unwrap_or(value.len());
             let (number, unit) = value.split_at(end);
             let number: f64 = number.trim_end_matches(['e', 'E']).parse().ok()?;
             let per_unit = match unit.trim() {
@@ -406,7 +411,9 @@ impl Writer<'_, '_> {
         if let Some(drawn) = self.drawn.get_mut(own) {
             drawn.elements = drawn.elements.saturating_add(1);
             if name == "use" {
-                drawn.uses.extend(value("xlink:href").and_then(|href| href.strip_prefix('#')).map(str::to_owned));
+                drawn
+                    .uses
+                    .extend(value("xlink:href").and_then(|href| href.strip_prefix('#')).map(str::to_owned));
             }
         }
         self.inside.push(own);

@@ -30,7 +30,21 @@ const PROPERTIES: &str = "alignment-baseline baseline-shift clip clip-path clip-
     white-space word-spacing writing-mode";
 
 const FUNCTIONS: [&str; 15] = [
-    "calc", "hsl", "hsla", "matrix", "rect", "rgb", "rgba", "rotate", "scale", "scalex", "scaley", "skewx", "skewy", "translate", "url",
+    "calc",
+    "hsl",
+    "hsla",
+    "matrix",
+    "rect",
+    "rgb",
+    "rgba",
+    "rotate",
+    "scale",
+    "scalex",
+    "scaley",
+    "skewx",
+    "skewy",
+    "translate",
+    "url",
 ];
 
 fn listed(words: &str, word: &str) -> bool {
@@ -66,7 +80,8 @@ fn refers_within(value: &str) -> bool {
     let mut pieces = lower.split("url");
     let _ = pieces.next();
     pieces.all(|piece| {
-        let inner = piece.strip_prefix('(').and_then(|piece| piece.split_once(')')).map(|(inner, _)| inner.trim());
+        let inner =
+            piece.strip_prefix('(').and_then(|piece| piece.split_once(')')).map(|(inner, _)| inner.trim());
         inner.is_some_and(|inner| {
             let inner = inner.trim_matches(['"', '\'']).trim();
             is_fragment(inner)
@@ -76,7 +91,7 @@ fn refers_within(value: &str) -> bool {
 
 /// Whether a reference is to something in the same file.
 pub(super) fn is_fragment(reference: &str) -> bool {
-    reference.strip_prefix('#').is_some_and(|id| {
-        !id.is_empty() && id.chars().all(|c| c.is_alphanumeric() || "_-.:".contains(c))
-    })
+    reference
+        .strip_prefix('#')
+        .is_some_and(|id| !id.is_empty() && id.chars().all(|c| c.is_alphanumeric() || "_-.:".contains(c)))
 }

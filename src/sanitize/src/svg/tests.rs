@@ -21,7 +21,8 @@ fn rebuilt(inner: &str) -> (String, Vec<Removed>) {
     let done = done.unwrap_or_else(|failure| panic!("{inner}: {failure}"));
     assert_eq!(run(&done), (Ok(done.clone()), vec![]), "idempotent: {}", String::from_utf8_lossy(&done));
     let text = String::from_utf8(done).unwrap();
-    let head = format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"{SVG}\" xmlns:xlink=\"{XLINK}\">");
+    let head =
+        format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"{SVG}\" xmlns:xlink=\"{XLINK}\">");
     let inner = text.strip_prefix(&head).and_then(|rest| rest.strip_suffix("</svg>\n")).unwrap_or_default();
     (inner.to_owned(), removed)
 }
@@ -40,7 +41,9 @@ fn drawings_stay() {
 
 #[test]
 fn style_sheets_are_kept_without_what_fetches() {
-    let (out, removed) = rebuilt("<style>@import url(http://evil/); .a{fill:red;background:url(http://evil/)} @font-face{src:url(x)} b > c{fill:url(#g)}</style>");
+    let (out, removed) = rebuilt(
+        "<style>@import url(http://evil/); .a{fill:red;background:url(http://evil/)} @font-face{src:url(x)} b > c{fill:url(#g)}</style>",
+    );
     assert_eq!(out, "<style>\n.a { fill: red }\nb &gt; c { fill: url(#g) }\n</style>");
     assert!(removed.contains(&Removed::new(What::ExternalReference, "style", 3)), "{removed:?}");
 }
@@ -79,7 +82,9 @@ fn scripts_animation_and_foreign_content_go() {
     ] {
         let (out, removed) = rebuilt(hostile);
         let lower = out.to_lowercase();
-        for word in ["script", "alert", "evil", "onload", "foreign", "animate", "<set", "data:", "file:", "import"] {
+        for word in
+            ["script", "alert", "evil", "onload", "foreign", "animate", "<set", "data:", "file:", "import"]
+        {
             assert!(!lower.contains(word), "{hostile} → {out}");
         }
         assert!(!removed.is_empty(), "{hostile} → {out}");
@@ -90,7 +95,10 @@ fn scripts_animation_and_foreign_content_go() {
 fn embedded_pictures_are_rebuilt_and_other_data_is_not_smuggled() {
     let png = STANDARD.encode([crate::image::tests::png(2, 2), b"<script>".to_vec()].concat());
     let (out, _) = rebuilt(&format!("<image width=\"2\" xlink:href=\"data:image/jpeg;base64,{png}\"/>"));
-    assert!(out.starts_with("<image width=\"2\" xlink:href=\"data:image/png;base64,") && !out.contains(&png), "{out}");
+    assert!(
+        out.starts_with("<image width=\"2\" xlink:href=\"data:image/png;base64,") && !out.contains(&png),
+        "{out}"
+    );
     let svg = STANDARD.encode(format!("<svg xmlns='{SVG}'><script>alert(1)</script></svg>"));
     let blank = STANDARD.encode(crate::image::BLANK);
     let (out, removed) = rebuilt(&format!("<image href=\"data:image/svg+xml;base64,{svg}\"/>"));
@@ -105,19 +113,25 @@ fn document_type_goes_and_entities_are_malformed() {
     ).as_bytes());
     assert!(!String::from_utf8(done.unwrap()).unwrap().contains("DOCTYPE"));
     assert_eq!(removed, [Removed::new(What::Entity, "document type declaration", 1)]);
-    let bomb = format!("<!DOCTYPE svg [<!ENTITY a 'ha'><!ENTITY b '&a;&a;'>]><svg xmlns='{SVG}'><text>&b;</text></svg>");
+    let bomb = format!(
+        "<!DOCTYPE svg [<!ENTITY a 'ha'><!ENTITY b '&a;&a;'>]><svg xmlns='{SVG}'><text>&b;</text></svg>"
+    );
     assert!(matches!(failure(&bomb), Failure::Malformed(_)));
-    let external = format!("<!DOCTYPE svg [<!ENTITY a SYSTEM 'file:///etc/passwd'>]><svg xmlns='{SVG}'><text x='&a;'/></svg>");
+    let external = format!(
+        "<!DOCTYPE svg [<!ENTITY a SYSTEM 'file:///etc/passwd'>]><svg xmlns='{SVG}'><text x='&a;'/></svg>"
+    );
     assert!(matches!(failure(&external), Failure::Malformed(_)));
 }
 
 #[test]
 fn a_drawing_that_multiplies_itself_is_malformed() {
-    let level = |n: u32| format!("<g id='l{n}'>{}</g>", format!("<use xlink:href='#l{}'/>", n - 1).repeat(10));
+    let level =
+        |n: u32| format!("<g id='l{n}'>{}</g>", format!("<use xlink:href='#l{}'/>", n - 1).repeat(10));
     let levels: String = (1..10).map(level).collect();
     let bomb = format!("<svg xmlns='{SVG}' xmlns:xlink='{XLINK}'><g id='l0'/>{levels}</svg>");
     assert!(matches!(failure(&bomb), Failure::Malformed(_)));
-    let circle = format!("<svg xmlns='{SVG}'><g id='a'><use href='#b'/></g><g id='b'><use href='#a'/></g></svg>");
+    let circle =
+        format!("<svg xmlns='{SVG}'><g id='a'><use href='#b'/></g><g id='b'><use href='#a'/></g></svg>");
     assert!(matches!(failure(&circle), Failure::Malformed(_)));
 }
 
@@ -128,7 +142,13 @@ fn depth_and_size_are_limited() {
     let skipped = format!("<svg xmlns='{SVG}'><metadata>{}", "<x>".repeat(10_000));
     assert!(matches!(failure(&skipped), Failure::Limit { name: "max_nesting", .. }));
     for size in ["width='1e9' height='1e9'", "width='90000cm' height='1000cm'", "width='-5' height='3'"] {
-        assert!(matches!(failure(&format!("<svg xmlns='{SVG}' {size}/>")), Failure::Limit { name: "max_pixels", .. }), "{size}");
+        assert!(
+            matches!(
+                failure(&format!("<svg xmlns='{SVG}' {size}/>")),
+                Failure::Limit { name: "max_pixels", .. }
+            ),
+            "{size}"
+        );
     }
 }
 

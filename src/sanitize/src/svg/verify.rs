@@ -59,7 +59,9 @@ pub(crate) fn verify(bytes: &[u8], _: Format, _: &mut Job<'_>) -> Result<(), Fai
                 let is_known = name.starts_with('#') || escape::resolve_predefined_entity(&name).is_some();
                 (!is_known).then(|| "an entity".to_owned())
             }
-            Event::CData(_) | Event::Comment(_) | Event::PI(_) | Event::DocType(_) => Some("a part of a kind that is not written".to_owned()),
+            Event::CData(_) | Event::Comment(_) | Event::PI(_) | Event::DocType(_) => {
+                Some("a part of a kind that is not written".to_owned())
+            }
             Event::Decl(_) => None,
             Event::Eof => return Ok(()),
         };
@@ -78,17 +80,27 @@ fn element(tag: &BytesStart<'_>) -> Option<String> {
     tag.attributes().find_map(|attribute| {
         let Ok(attribute) = attribute else { return Some("a broken attribute".to_owned()) };
         let key: &str = attribute.key.as_ref();
-        let Ok(value) = escape::unescape(&attribute.value) else { return Some("a broken attribute".to_owned()) };
+        let Ok(value) = escape::unescape(&attribute.value) else {
+            return Some("a broken attribute".to_owned());
+        };
         let harmless = match key {
             "xmlns" | "xmlns:xlink" => value.starts_with("http://www.w3.org/"),
             "xml:lang" | "xml:space" => true,
             "xlink:href" => {
-                let is_picture =
-                    ["png", "jpeg", "gif", "webp"].iter().any(|kind| value.starts_with(&format!("data:image/{kind};base64,")));
-                let is_link = ["http:", "https:", "mailto:"].iter().any(|scheme| value.to_ascii_lowercase().starts_with(scheme));
+                let is_picture = ["png", "jpeg", "gif", "webp"]
+                    .iter()
+                    .any(|kind| value.starts_with(&format!("data:image/{kind};base64,")));
+                let is_link = ["http:", "https:", "mailto:"]
+                    .iter()
+                    .any(|scheme| value.to_ascii_lowercase().starts_with(scheme));
                 value.starts_with('#') || (name == "image" && is_picture) || (name == "a" && is_link)
             }
-            key => !key.contains(':') && !key.to_ascii_lowercase().starts_with("on") && key != "href" && !style(&value),
+            key => {
+                !key.contains(':')
+                    && !key.to_ascii_lowercase().starts_with("on")
+                    && key != "href"
+                    && !style(&value)
+            }
         };
         (!harmless).then(|| format!("the attribute {}", plain(key)))
     })
@@ -96,7 +108,13 @@ fn element(tag: &BytesStart<'_>) -> Option<String> {
 
 /// Whether a style or an attribute may fetch or run something.
 fn style(text: &str) -> bool {
-    let lower: String = text.to_ascii_lowercase().chars().filter(|c| !c.is_whitespace() && !matches!(c, '"' | '\'')).collect();
+    let lower: String = text
+        .to_ascii_lowercase()
+        .chars()
+        .filter(|c| !c.is_whitespace() && !matches!(c, '"' | '\''))
+        .collect();
     lower.replace("url(#", "").contains("url")
-        || ["@", "\\", "expression", "javascript:", "data:", "behavior", "binding", "image("].iter().any(|sign| lower.contains(sign))
+        || ["@", "\\", "expression", "javascript:", "data:", "behavior", "binding", "image("]
+            .iter()
+            .any(|sign| lower.contains(sign))
 }
