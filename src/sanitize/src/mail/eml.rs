@@ -94,11 +94,19 @@ pub(super) fn check_agreement(root: &structure::Part, message: &Message<'_>) -> 
                 field.is_empty()
                     || essence.as_deref().is_some_and(|e| e == ours.content_type.essence || e == "text")
             });
-            let same_end = n == 0 || ours.is_multipart() || place(ours.body.end) == theirs.raw_end_offset();
-            same_type
-                && same_end
-                && place(ours.start) == theirs.raw_header_offset()
-                && place(ours.body.start) == theirs.raw_body_offset()
+            // A part without a body ends where its fields end, or a line break later.
+            let (start, end) = (theirs.raw_body_offset(), theirs.raw_end_offset());
+            let same_body = match ours.body.is_empty() && n > 0 {
+                true => {
+                    theirs.is_empty()
+                        && (place(ours.body.start)..=place(ours.body.start + 2)).contains(&start)
+                }
+                false => {
+                    let same_end = n == 0 || ours.is_multipart() || place(ours.body.end) == end;
+                    place(ours.body.start) == start && same_end
+                }
+            };
+            same_type && same_body && place(ours.start) == theirs.raw_header_offset()
         });
     match agree {
         true => Ok(()),

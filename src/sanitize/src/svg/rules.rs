@@ -20,7 +20,7 @@ const ATTRIBUTES: &str = "amplitude azimuth baseFrequency bias class clipPathUni
     yChannelSelector z";
 
 /// Attributes that are style properties too.
-const PROPERTIES: &str = "alignment-baseline baseline-shift clip clip-path clip-rule color color-interpolation \
+const PROPERTIES: &str = "alignment-baseline background-color baseline-shift clip clip-path clip-rule color color-interpolation \
     color-interpolation-filters color-rendering direction display dominant-baseline enable-background fill fill-opacity fill-rule \
     filter flood-color flood-opacity font font-family font-size font-size-adjust font-stretch font-style font-variant font-weight \
     image-rendering isolation kerning letter-spacing lighting-color line-height marker marker-end marker-mid marker-start mask \

@@ -149,3 +149,21 @@ fn a_mail_from_a_mail_folder_loses_its_envelope_line() {
     let (text, _) = eml(&format!("From a@a.nl Wed Jul 20 17:35:09 2016\n{HEAD}\nx"));
     assert!(text.starts_with("From: A <a@a.nl>\r\n"), "{text}");
 }
+
+#[test]
+fn parts_and_mails_without_a_body_are_read() {
+    let (text, _) = eml(&format!(
+        "{HEAD}Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/plain\n\n--b\nContent-Type: text/plain\n\n\n--b\n\nx\n--b--\n"
+    ));
+    assert!(text.contains("\r\n\r\nx\r\n--"), "{text}");
+    for mail in [format!("{HEAD}\n"), HEAD.to_owned(), format!("{HEAD}Content-Type: text/html\n\n")] {
+        assert!(eml(&mail).0.starts_with("From: A <a@a.nl>\r\n"), "{mail}");
+    }
+}
+
+#[test]
+fn an_unended_mail_and_bare_line_feeds_are_read() {
+    let mail = format!("{HEAD}Content-Type: multipart/mixed; boundary=\"b c\"\n\n--b c  \n\nx\ny\n");
+    let (text, _) = rebuilt(mail.as_bytes(), "a.eml");
+    assert!(text.ends_with("\r\n\r\nx\r\ny\r\n"), "{text}");
+}
