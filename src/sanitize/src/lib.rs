@@ -26,7 +26,8 @@
 //! | `zip_structure` | does this ZIP say one thing only? |
 //! | `zip_write` | ZIP files that say one thing only, always the same bytes |
 //! | `compound` | what is in an OLE compound file, and how is one written? |
-//! | `archive`, `ooxml`, `pdf`, `image`, `text` | the rebuilders, one format family each |
+//! | `css` | which style declarations may stay? |
+//! | `archive`, `html`, `image`, `mail`, `ooxml`, `pdf`, `svg`, `text` | the rebuilders, one format family each |
 
 #![forbid(unsafe_code)]
 

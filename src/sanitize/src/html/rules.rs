@@ -95,5 +95,5 @@ pub(super) fn style(name: &str, value: &str) -> bool {
 /// Whether an address leads within the page, to the web or to mail, as every browser reads it.
 pub(super) fn is_link(address: &str) -> bool {
     let is_fragment = address.starts_with('#') && !address.chars().any(char::is_control);
-    is_fragment || crate::ooxml::link::is_web(address)
+    is_fragment || (crate::ooxml::link::is_web(address) && ammonia::Url::parse(address).is_ok())
 }

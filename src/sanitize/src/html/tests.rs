@@ -101,6 +101,7 @@ fn only_web_and_mail_links_stay() {
         "ms-msdt:/id",
         "mhtml:http://a!b",
         "/relative",
+        "http://a b/",
     ] {
         let (out, removed) = rebuilt(&format!("<a href=\"{bad}\">x</a>"));
         assert_eq!(out, "<a>x</a>", "{bad}");

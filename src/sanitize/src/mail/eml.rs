@@ -48,7 +48,7 @@ pub(super) fn read(bytes: &[u8], job: &mut Job<'_>) -> Result<Mail, Failure> {
     };
     reader.index = root.all().iter().enumerate().map(|(n, part)| (part.start, n)).collect();
     reader.number_pictures(&root, false)?;
-    let content = reader.part(&root, None, 0)?;
+    let content = reader.part(&root, None)?;
     reader.parts.finish()?;
     Ok(Mail {
         from: mailboxes(message.from()),
@@ -183,12 +183,11 @@ impl Reader<'_, '_, '_> {
         &mut self,
         part: &structure::Part,
         place: Option<(&str, usize)>,
-        depth: u32,
     ) -> Result<Option<Part>, Failure> {
         let essence = part.content_type.essence.as_str();
         let kind = match essence {
             "multipart/encrypted" => return Err(Failure::Encrypted("the mail is encrypted".to_owned())),
-            "multipart/signed" => return self.signed(part, depth),
+            "multipart/signed" => return self.signed(part),
             "multipart/alternative" => Kind::Alternative,
             "multipart/related" => Kind::Related,
             _ if part.is_multipart() => Kind::Mixed,
@@ -196,7 +195,7 @@ impl Reader<'_, '_, '_> {
         };
         let mut children = Vec::new();
         for (n, child) in part.children.iter().enumerate() {
-            children.extend(self.part(child, Some((essence, n)), depth + 1)?);
+            children.extend(self.part(child, Some((essence, n)))?);
         }
         Ok(match children.len() {
             0 => None,
@@ -206,7 +205,7 @@ impl Reader<'_, '_, '_> {
     }
 
     /// The content of a signed mail: any change breaks the signature.
-    fn signed(&mut self, part: &structure::Part, depth: u32) -> Result<Option<Part>, Failure> {
+    fn signed(&mut self, part: &structure::Part) -> Result<Option<Part>, Failure> {
         let [content, signature] = part.children.as_slice() else {
             return Err(Failure::Malformed("the signed mail is not content and signature".to_owned()));
         };
@@ -214,7 +213,7 @@ impl Reader<'_, '_, '_> {
             return Err(Failure::Malformed("the signed mail has something else for a signature".to_owned()));
         }
         self.signature()?;
-        self.part(content, Some(("multipart/mixed", 0)), depth + 1)
+        self.part(content, Some(("multipart/mixed", 0)))
     }
 
     fn signature(&mut self) -> Result<(), Failure> {

@@ -194,7 +194,7 @@ impl<'a> Attachment<'a> {
         let name = [0x3707, 0x3704, 0x3001].iter().find_map(|&id| text(id)).unwrap_or_default();
         let embedded = storage.storage("__substg1.0_3701000D");
         let (bytes, name) = match (properties.number(0x3705), embedded, properties.binary(0x3701)) {
-            (Some(EMBEDDED_MESSAGE), Some(inner), _) => (Cow::from(as_file(inner)?), format!("{name}.msg")),
+            (Some(EMBEDDED_MESSAGE), Some(inner), _) => (Cow::from(as_file(inner)?), message_name(&name)),
             (Some(OLE), ..) | (_, Some(_), None) => {
                 job.removed(Removed::new(What::EmbeddedObject, &format!("object {}", plain(&name)), 1));
                 return Ok(None);
@@ -234,6 +234,16 @@ impl<'a> Attachment<'a> {
 
     fn file(&self) -> File<'_> {
         File { name: self.name.trim(), media_type: &self.media_type, bytes: &self.bytes, id: self.id.clone() }
+    }
+}
+
+/// A file name from a subject, which may look like anything.
+fn message_name(subject: &str) -> String {
+    let words: String = subject.chars().map(|c| if c.is_alphanumeric() { c } else { ' ' }).collect();
+    let words: Vec<&str> = words.split_whitespace().collect();
+    match words.is_empty() {
+        true => "message.msg".to_owned(),
+        false => format!("{}.msg", words.join(" ")),
     }
 }
 

@@ -173,14 +173,14 @@ fn messages_in_messages_are_rebuilt_too() {
     attach_file(&mut inner, "foto.png", &png(), "");
     let mut root = message(32, "outer", "around");
     attach(&mut root, 5, |attachment| {
-        put(attachment, 0x3001, "inner");
+        put(attachment, 0x3001, "Re: inner.exe");
         attachment.storages.push(inner);
     });
     let (text, report) = msg(&root);
-    assert_eq!(report.children[0].name, "inner.msg");
+    assert_eq!(report.children[0].name, "Re inner exe.msg");
     assert_eq!(report.children[0].children[0].name, "foto.png");
     assert!(
-        text.contains("filename=\"inner.eml\"")
+        text.contains("filename=\"Re inner exe.eml\"")
             && text.contains("Subject: inner\r\n")
             && text.contains("within"),
         "{text}"
