@@ -128,7 +128,7 @@ formats! {
     /// Windows metafile.
     Wmf, "wmf", ["wmf"], "image/wmf", Some((crate::metafile::rebuild, crate::metafile::verify));
     /// SVG drawing.
-    Svg, "svg", ["svg"], "image/svg+xml", None;
+    Svg, "svg", ["svg"], "image/svg+xml", Some((crate::svg::rebuild, crate::svg::verify));
     /// HTML page.
     Html, "html", ["html", "htm", "xhtml"], "text/html", Some((crate::html::rebuild, crate::html::verify));
     /// XML document.

@@ -40,15 +40,14 @@ pub(crate) fn rebuild(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<Rewr
 
 /// Reads a page from scratch: only what may be there is there.
 pub(crate) fn verify(bytes: &[u8], _: Format, _: &mut Job<'_>) -> Result<(), Failure> {
-    let page = std::str::from_utf8(bytes).map_err(|_| Failure::Unproved("the page is not UTF-8".to_owned()))?;
+    let page =
+        std::str::from_utf8(bytes).map_err(|_| Failure::Unproved("the page is not UTF-8".to_owned()))?;
     verify::page(page, false)
 }
 
-/// Writes the HTML of a mail anew; `pictures` gives the `cid:` address of a picture in it.
+/// Writes the HTML of a mail anew, to be proved by [`verify_mail`]; `pictures` gives the `cid:` address of a picture in it.
 pub(crate) fn mail(text: &str, pictures: Pictures<'_>, job: &mut Job<'_>) -> Result<String, Failure> {
-    let page = rewrite::page(text, pictures, job)?;
-    verify_mail(&page)?;
-    Ok(page)
+    rewrite::page(text, pictures, job)
 }
 
 /// Reads the rebuilt HTML of a mail from scratch.
@@ -78,7 +77,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<String, Failure> {
 fn declared(start: &[u8]) -> Option<&'static Encoding> {
     let text: String = start.iter().map(|&b| char::from(b).to_ascii_lowercase()).collect();
     let after = |sign: &str| text.split_once(sign).map(|(_, behind)| behind);
-    let declaration = text.strip_prefix("<?xml").and_then(|rest| rest.split_once("?>")).map(|(inside, _)| inside);
+    let declaration =
+        text.strip_prefix("<?xml").and_then(|rest| rest.split_once("?>")).map(|(inside, _)| inside);
     let in_xml = declaration.and_then(|inside| inside.split_once("encoding")).map(|(_, behind)| behind);
     let behind = after("charset").or(in_xml)?.trim_start().strip_prefix('=')?;
     let label = behind.trim_start_matches(|c: char| c.is_ascii_whitespace() || matches!(c, '"' | '\''));
@@ -89,7 +89,7 @@ fn declared(start: &[u8]) -> Option<&'static Encoding> {
 }
 
 /// The address of the rebuilt picture that is in a `data:` address; a blank one where it cannot be rebuilt.
-fn data_picture(address: &str, job: &mut Job<'_>) -> Result<String, Failure> {
+pub(crate) fn data_picture(address: &str, job: &mut Job<'_>) -> Result<String, Failure> {
     let bytes = data_bytes(address);
     job.expand(u64::try_from(bytes.as_deref().unwrap_or_default().len()).unwrap_or(u64::MAX))?;
     let rebuilt = match &bytes {
@@ -100,7 +100,7 @@ fn data_picture(address: &str, job: &mut Job<'_>) -> Result<String, Failure> {
     let (bytes, format) = match rebuilt {
         Some(rebuilt) => rebuilt,
         None => {
-            job.removed(Removed::new(What::Picture, "picture in the page", 1));
+            job.removed(Removed::new(What::Picture, "picture in a data: address", 1));
             (crate::image::BLANK.to_vec(), Format::Png)
         }
     };
@@ -117,7 +117,12 @@ pub(crate) fn data_bytes(address: &str) -> Option<Vec<u8>> {
     );
     let (head, data) = address.split_once(',')?;
     let is_base64 = head.rsplit(';').next().is_some_and(|word| word.trim().eq_ignore_ascii_case("base64"));
-    let data = data.replace("%2B", "+").replace("%2F", "/").replace("%3D", "=").replace("%2b", "+").replace("%2f", "/");
+    let data = data
+        .replace("%2B", "+")
+        .replace("%2F", "/")
+        .replace("%3D", "=")
+        .replace("%2b", "+")
+        .replace("%2f", "/");
     let data: Vec<u8> = data.replace("%3d", "=").bytes().filter(|b| !b.is_ascii_whitespace()).collect();
     is_base64.then(|| FORGIVING.decode(data).ok()).flatten()
 }

@@ -29,6 +29,7 @@
 //! | `markup`, `pictures` | what office documents of all kinds have in common: XML, addresses, formulas; pictures |
 //! | `compound` | what is in an OLE compound file, and how is one written? |
 //! | `office_art` | what may a shape or picture of legacy Office have? |
+//! | `css` | which style declarations may stay? |
 //! | `archive`, `ooxml`, `doc`, `xls`, `ppt`, `odf`, `rtf`, `pdf`, `image`, `metafile`, `html`, `svg`, `text`, `mail` | the rebuilders, one format family each |
 
 #![forbid(unsafe_code)]
@@ -43,6 +44,7 @@ pub mod report;
 
 mod archive;
 mod compound;
+mod css;
 mod dib;
 mod doc;
 mod fields;
@@ -58,6 +60,7 @@ mod pdf;
 mod pictures;
 mod ppt;
 mod rtf;
+mod svg;
 mod text;
 mod xls;
 mod zip_structure;

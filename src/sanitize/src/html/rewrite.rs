@@ -7,6 +7,7 @@ use html5ever::Attribute;
 use super::rules::{self, Fate};
 use super::tree::{self, DOCUMENT, Data, Id, Tree};
 use super::{PAGE_END, data_picture};
+use crate::css;
 use crate::failure::Failure;
 use crate::job::Job;
 use crate::options::Links;
@@ -42,7 +43,9 @@ pub(super) fn page(text: &str, pictures: Pictures<'_>, job: &mut Job<'_>) -> Res
         }
         page = again;
     }
-    Err(Failure::Malformed("the page's elements are nested in a way that no two readings agree on".to_owned()))
+    Err(Failure::Malformed(
+        "the page's elements are nested in a way that no two readings agree on".to_owned(),
+    ))
 }
 
 fn pass(
@@ -145,17 +148,20 @@ impl Writer<'_, '_, '_> {
         for &child in self.tree.children(id) {
             match self.tree.html_name(child) {
                 Some("style") => {
-                    let (sheet, left) = rules::sheet(&self.text(child));
+                    let (sheet, left) = css::sheet(&self.text(child), &rules::style);
                     self.sheet.push_str(&sheet);
                     left.iter().for_each(|text| self.note_style(text));
                 }
                 Some("meta") => self.note_meta(child),
                 Some("link") => self.note(What::ExternalReference, "element link"),
                 Some("base") => self.note(What::ExternalReference, "element base"),
-                Some("script" | "template") if self.is_in_head(id) => self.note(What::Script, "element script"),
+                Some("script" | "template") if self.is_in_head(id) => {
+                    self.note(What::Script, "element script");
+                }
                 _ => {}
             }
-            if !matches!(self.tree.data(child), Data::Element(name, _) if &*name.local == "svg" || &*name.local == "math") {
+            if !matches!(self.tree.data(child), Data::Element(name, _) if &*name.local == "svg" || &*name.local == "math")
+            {
                 self.head(child, depth + 1)?;
             }
         }
@@ -179,11 +185,7 @@ impl Writer<'_, '_, '_> {
     }
 
     fn note_style(&mut self, declaration: &str) {
-        let lower = declaration.to_ascii_lowercase();
-        let active = ["url", "expression", "import", "behavior", "binding", "\\", "@font-face", "image("]
-            .iter()
-            .any(|sign| lower.contains(sign));
-        match active {
+        match css::is_active(declaration) {
             true => self.note(What::ExternalReference, "style"),
             false => self.note(What::UnknownPart, "style"),
         }
@@ -292,8 +294,8 @@ impl Writer<'_, '_, '_> {
                 What::EmbeddedObject
             }
             "audio" | "video" | "source" | "track" | "bgsound" => What::Multimedia,
-            "form" | "input" | "button" | "select" | "option" | "optgroup" | "textarea" | "fieldset" | "legend" | "label"
-            | "output" | "datalist" => What::Form,
+            "form" | "input" | "button" | "select" | "option" | "optgroup" | "textarea" | "fieldset"
+            | "legend" | "label" | "output" | "datalist" => What::Form,
             _ => What::UnknownPart,
         };
         self.note(what, &format!("element {name}"));
@@ -320,7 +322,7 @@ impl Writer<'_, '_, '_> {
             }
             match key {
                 "style" => {
-                    let (kept, left) = rules::style(value);
+                    let (kept, left) = css::declarations(value, &rules::style);
                     left.iter().for_each(|text| self.note_style(text));
                     if !kept.is_empty() {
                         self.attribute(key, &kept);
@@ -366,7 +368,8 @@ impl Writer<'_, '_, '_> {
     fn picture(&mut self, id: Id) -> Result<(), Failure> {
         let tree = self.tree;
         let Data::Element(_, attributes) = tree.data(id) else { return Ok(()) };
-        let value = |wanted: &str| attributes.iter().find(|a| &*a.name.local == wanted).map(|a| trimmed(&a.value));
+        let value =
+            |wanted: &str| attributes.iter().find(|a| &*a.name.local == wanted).map(|a| trimmed(&a.value));
         let source = match value("src") {
             None => None,
             Some(source) if !self.is_first && self.settled.contains(&source) => Some(source),

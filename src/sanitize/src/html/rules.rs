@@ -1,5 +1,7 @@
 //! **The allow list** of HTML: which elements, attributes, styles and addresses may stay.
 
+use crate::css;
+
 /// What becomes of an element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
@@ -62,7 +64,7 @@ const PROPERTIES: &str = "background background-color border border-collapse bor
 const FAMILIES: &str = "border- font- margin- padding- text-decoration-";
 
 /// Functions that a style value may call.
-const FUNCTIONS: &str = "calc hsl hsla rgb rgba";
+const FUNCTIONS: [&str; 5] = ["calc", "hsl", "hsla", "rgb", "rgba"];
 
 /// Whether `word` is one of the words, which are divided by blanks.
 pub(super) fn listed(words: &str, word: &str) -> bool {
@@ -83,133 +85,15 @@ pub(super) fn may_have(element: &str, attribute: &str) -> bool {
     listed(GLOBAL, attribute) || listed(own, attribute)
 }
 
-/// Style declarations, written anew from those on the list; the second value says how many are not.
-pub(super) fn style(declarations: &str) -> (String, Vec<String>) {
-    let mut kept = String::new();
-    let mut left = Vec::new();
-    for declaration in without_comments(declarations).split(';') {
-        if declaration.trim().is_empty() {
-            continue;
-        }
-        let parts = declaration.split_once(':').map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim()));
-        match parts {
-            Some((name, value)) if is_property(&name) && is_value(value) => {
-                if !kept.is_empty() {
-                    kept.push_str("; ");
-                }
-                kept.push_str(&name);
-                kept.push_str(": ");
-                kept.extend(value.split_ascii_whitespace().enumerate().flat_map(|(n, word)| {
-                    [if n == 0 { "" } else { " " }, word]
-                }));
-            }
-            _ => left.push(declaration.trim().to_owned()),
-        }
-    }
-    (kept, left)
-}
-
-/// A style sheet's plain rules, written anew; `@` rules and what is nested are not copied.
-pub(super) fn sheet(text: &str) -> (String, Vec<String>) {
-    let text = without_comments(text).replace("<!--", " ").replace("-->", " ");
-    let mut kept = String::new();
-    let mut left = Vec::new();
-    let mut rest = text.as_str();
-    while let Some((before, from)) = rest.split_once('{') {
-        // `@import x;` may stand before a rule.
-        let selector = match before.rsplit_once(';') {
-            Some((statement, selector)) => {
-                left.push(statement.trim().to_owned());
-                selector.trim()
-            }
-            None => before.trim(),
-        };
-        let (body, behind) = block(from);
-        rest = behind;
-        if !is_selector(selector) || body.contains('{') {
-            left.push(format!("{selector} {{{body}}}"));
-            continue;
-        }
-        let (declarations, mut more) = style(body);
-        left.append(&mut more);
-        if !declarations.is_empty() {
-            let words: Vec<&str> = selector.split_ascii_whitespace().collect();
-            kept.push_str(&words.join(" "));
-            kept.push_str(" { ");
-            kept.push_str(&declarations);
-            kept.push_str(" }\n");
-        }
-    }
-    if !rest.trim().is_empty() {
-        left.push(rest.trim().to_owned());
-    }
-    (kept, left)
-}
-
-/// Splits behind the brace that closes a block that is open already.
-fn block(text: &str) -> (&str, &str) {
-    let mut open = 1_u32;
-    for (at, c) in text.char_indices() {
-        match c {
-            '{' => open = open.saturating_add(1),
-            '}' => open = open.saturating_sub(1),
-            _ => continue,
-        }
-        if open == 0 {
-            let (body, behind) = text.split_at(at);
-            return (body, behind.get(1..).unwrap_or_default());
-        }
-    }
-    (text, "")
-}
-
-fn without_comments(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, comment)) = rest.split_once("/*") {
-        out.push_str(before);
-        out.push(' ');
-        rest = comment.split_once("*/").map_or("", |(_, behind)| behind);
-    }
-    out.push_str(rest);
-    out
-}
-
-fn is_selector(selector: &str) -> bool {
-    !selector.is_empty()
-        && selector.chars().all(|c| c.is_ascii_alphanumeric() || " .#,:>+~*_-\n\t\r".contains(c))
-        && !selector.contains("--")
-}
-
-pub(super) fn is_property(name: &str) -> bool {
-    listed(PROPERTIES, name)
-        || FAMILIES.split(' ').any(|family| name.starts_with(family))
-            && name.bytes().all(|b| b.is_ascii_lowercase() || b == b'-')
-            && !name.ends_with("-image")
-            && !name.contains("-image-")
-}
-
-/// No addresses, no escapes, no calls but colours and sums, quotes in pairs.
-pub(super) fn is_value(value: &str) -> bool {
-    let plain = |c: char| c.is_alphanumeric() || " \t\n#%.,-+/!'\"()*_".contains(c);
-    if value.is_empty() || !value.chars().all(plain) || value.contains("//") {
-        return false;
-    }
-    if value.matches('"').count() % 2 != 0 || value.matches('\'').count() % 2 != 0 {
-        return false;
-    }
-    let mut before = value.split('(');
-    let last = before.next_back();
-    last.is_some()
-        && before.all(|call| {
-            let name = call.rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '-').next().unwrap_or_default();
-            name.is_empty() && !call.ends_with('-') && value.to_ascii_lowercase().contains("calc(")
-                || listed(FUNCTIONS, &name.to_ascii_lowercase())
-        })
+/// Whether a style property may have a value: no addresses, no calls but colours and sums.
+pub(super) fn style(name: &str, value: &str) -> bool {
+    let is_property = listed(PROPERTIES, name)
+        || (FAMILIES.split(' ').any(|family| name.starts_with(family)) && !name.contains("-image"));
+    is_property && !value.contains(':') && css::calls_only(value, &FUNCTIONS)
 }
 
 /// Whether an address leads within the page, to the web or to mail, as every browser reads it.
 pub(super) fn is_link(address: &str) -> bool {
     let is_fragment = address.starts_with('#') && !address.chars().any(char::is_control);
-    is_fragment || crate::markup::link::is_web(address)
+    is_fragment || (crate::markup::link::is_web(address) && ammonia::Url::parse(address).is_ok())
 }

@@ -141,8 +141,12 @@ fn markup(text: &str, wants_xml: bool, wants_html: bool) -> Option<Kind> {
         return Some(kind);
     }
     let name = root.local_name();
-    let takes_fragments = wants_html || (!declared_xml && !wants_xml);
-    if is_html_name(Some(name.as_ref())) || (takes_fragments && is_html_fragment(name.as_ref())) {
+    let is_html = match (declared_xml, wants_html) {
+        (false, true) => true,
+        (true, true) => is_html_fragment(name.as_ref()),
+        (_, false) => !declared_xml && !wants_xml && is_html_fragment(name.as_ref()),
+    };
+    if is_html_name(Some(name.as_ref())) || (is_html && !name.as_ref().eq_ignore_ascii_case("svg")) {
         return Some(Kind::of(Format::Html));
     }
     if name.as_ref().eq_ignore_ascii_case("svg") {
