@@ -20,6 +20,7 @@
 //! | `rewrite` | how are they copied? |
 //! | `links` | which links and actions may stay? |
 //! | `pictures` | what becomes of pictures? |
+//! | `removals` | what is left behind, in the report's words? |
 //! | `write` | how is a stream of one edit written? |
 //! | `verify` | is everything that must be gone gone? |
 
@@ -28,6 +29,7 @@ mod grammar;
 mod links;
 mod live;
 mod pictures;
+mod removals;
 mod rewrite;
 #[cfg(test)]
 mod tests;
@@ -39,7 +41,6 @@ use crate::failure::Failure;
 use crate::format::{Format, Rewritten};
 use crate::job::Job;
 use crate::options::{Metadata, Signed};
-use crate::report::{Removed, What};
 use crate::summary;
 
 pub(crate) use verify::verify;
@@ -104,7 +105,7 @@ pub(crate) fn rebuild(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<Rewr
     file.unreachable.note(job);
     let summary = storage.stream(summary::STREAM).filter(|_| job.options.metadata == Metadata::Keep);
     let summary = summary.and_then(summary::rewritten);
-    note_left_behind(&file.root, summary.as_deref(), job);
+    removals::note_streams(&file.root, summary.as_deref(), job);
 
     let mut root = Storage::new("", CLASS);
     if let Some(summary) = summary {
@@ -132,37 +133,5 @@ fn check_signature(root: &Storage<'_>, job: &mut Job<'_>) -> Result<(), Failure>
     match (signed, job.options.signed) {
         (true, Signed::Quarantine) => Err(Failure::Refused("the presentation is signed".to_owned())),
         _ => Ok(()),
-    }
-}
-
-/// Notes what else the file has. A summary that stays byte by byte has lost nothing.
-fn note_left_behind(root: &Storage<'_>, summary: Option<&[u8]>, job: &mut Job<'_>) {
-    for stream in &root.streams {
-        let name = stream.name.as_str();
-        let what = match name {
-            DOCUMENT | CURRENT_USER | PICTURES => match root.storage(DUAL_STORAGE) {
-                Some(_) => What::Unreachable,
-                None => continue,
-            },
-            summary::STREAM if summary == Some(&*stream.bytes) => continue,
-            summary::STREAM | "\u{5}DocumentSummaryInformation" | "\u{1}Ole" | "\u{1}CompObj" => {
-                What::Metadata
-            }
-            "_signatures" => What::Signature,
-            "PP40" | "PersistentStorage Directory" | "Header" | "Text_Content" => What::Unreachable,
-            _ => What::UnknownPart,
-        };
-        job.removed(Removed::new(what, &format!("stream {name}"), 1));
-    }
-    for storage in &root.storages {
-        let name = storage.name.as_str();
-        let what = match name {
-            DUAL_STORAGE => continue,
-            "_xmlsignatures" => What::Signature,
-            "Macros" | "_VBA_PROJECT_CUR" | "VBA" => What::Macro,
-            "MsoDataStore" => What::Metadata,
-            _ => What::EmbeddedObject,
-        };
-        job.removed(Removed::new(what, &format!("storage {name}"), 1));
     }
 }
