@@ -154,9 +154,14 @@ fn the_presentation_for_95_beside_that_for_97() {
 
 #[test]
 fn more_slides_than_members_allowed() {
-    let limits = Limits { max_members: 2, ..Limits::default() };
-    let failure = rebuild_within(&Deck::default().bytes(), &limits).0.unwrap_err();
-    assert!(matches!(failure, Failure::Limit { name: "max_members", .. }), "{failure}");
+    let objects = vec![Deck::default().slide(); 20];
+    let persist = |number: u32| atom(0x03f3, &[number, 0, 0, 256 + number, 0].map(u32::to_le_bytes).concat());
+    let list = container(0x0ff0, &(10..30).map(persist).collect::<Vec<_>>());
+    let deck = Deck { objects, document: vec![list], ..Deck::default() };
+    deck.rebuilt();
+    let limits = Limits { max_members: 20, ..Limits::default() };
+    let failure = rebuild_within(&deck.bytes(), &limits).0.unwrap_err();
+    assert!(failure.to_string().starts_with("the number of slides"), "{failure}");
 }
 
 /// Each half is cut or changed; whatever comes out must have passed verification, and nothing may panic.
