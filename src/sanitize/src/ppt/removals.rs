@@ -24,8 +24,10 @@ impl Tally {
     pub(super) fn record(&mut self, record: &Record<'_>) {
         // An atom of zeros says that there is no project.
         let is_empty_project = record.kind == 0x03ff && record.body.iter().skip(8).take(8).all(|&b| b == 0);
-        if !is_empty_project {
-            *self.records.entry(record.kind).or_default() += 1;
+        match words(record.kind) {
+            _ if is_empty_project => {}
+            Some(words) => self.thing(grammar::what(record.kind), words),
+            None => *self.records.entry(record.kind).or_default() += 1,
         }
     }
 
@@ -43,6 +45,22 @@ impl Tally {
             job.removed(Removed::new(what, &format!("{place}: {words}"), count));
         }
     }
+}
+
+/// Common records that are left behind, in plain words.
+fn words(kind: u16) -> Option<&'static str> {
+    Some(match kind {
+        0x03ff => "macro project",
+        0x040e..=0x0428 | 0x2b0b..=0x2b0d => "second copy for Office 2007",
+        0x07e4..=0x07e7 => "sound",
+        0x0bc1 => "reference to an object or film",
+        0x0fb8 => "embedded font",
+        0x0fcc => "object",
+        0x0fce => "linked object",
+        0x0fee => "control",
+        0x1389 => "tag of an add-in",
+        _ => return None,
+    })
 }
 
 /// Notes older edits, the user's name, links, and objects that the document does not reach.

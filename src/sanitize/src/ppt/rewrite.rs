@@ -22,7 +22,8 @@ const IS_OLE: u8 = 0x10;
 /// Shape types: a picture, and a control.
 const PICTURE_FRAME: u16 = 75;
 const HOST_CONTROL: u16 = 201;
-/// "Sound" and "loop it" among the flags of a slide show; "sound" and "stop it" among those of an animation.
+/// "Sound" among the flags of a slide change and of an animation; with "loop it" of the one and "stop it" of the other.
+const HAS_SOUND: u8 = 0x10;
 const SLIDE_SOUND: u8 = 0x50;
 const ANIMATION_SOUND: u8 = 0x50;
 /// A time node's type: media.
@@ -172,7 +173,7 @@ impl Rewriter<'_, '_, '_> {
             Special::SlideShowInfo => {
                 // Time 4, sound 4, direction, effect, flags 2, speed, 3 unused.
                 let Some(mut body) = fixed::<16>(record) else { return self.dropped(record) };
-                if body[4..8] != [0; 4] || body[10] & SLIDE_SOUND != 0 {
+                if body[10] & HAS_SOUND != 0 {
                     self.tally.thing(What::Multimedia, "sound of a slide change");
                 }
                 body[4..8].fill(0);
@@ -182,7 +183,7 @@ impl Rewriter<'_, '_, '_> {
             Special::Animation => {
                 // Colour 4, flags 4, sound 4, delay 4, order 2, slides 2, build, effect, direction, after, text, verb, 2 unused.
                 let Some(mut body) = fixed::<28>(record) else { return self.dropped(record) };
-                if body[8..12] != [0; 4] || body[4] & ANIMATION_SOUND != 0 {
+                if body[4] & HAS_SOUND != 0 {
                     self.tally.thing(What::Multimedia, "sound of an animation");
                 }
                 body[4] &= !ANIMATION_SOUND;
