@@ -28,6 +28,7 @@
 //! | `zip_write` | ZIP files that say one thing only, always the same bytes |
 //! | `markup`, `pictures` | what office documents of all kinds have in common: XML, addresses, formulas; pictures |
 //! | `compound` | what is in an OLE compound file, and how is one written? |
+//! | `summary` | what may a legacy document say about itself? |
 //! | `office_art` | what may a shape or picture of legacy Office have? |
 //! | `css` | which style declarations may stay? |
 //! | `archive`, `ooxml`, `doc`, `xls`, `ppt`, `odf`, `rtf`, `pdf`, `image`, `metafile`, `html`, `svg`, `text`, `mail` | the rebuilders, one format family each |
@@ -60,6 +61,7 @@ mod pdf;
 mod pictures;
 mod ppt;
 mod rtf;
+mod summary;
 mod svg;
 mod text;
 mod xls;

@@ -22,7 +22,7 @@ mod store;
 
 pub(crate) use blip::Blip;
 pub(crate) use properties::{Properties, number_of};
-pub(crate) use record::{Record, Records, put};
+pub(crate) use record::{Record, Records, close, open, put};
 pub(crate) use store::Entry;
 
 /// Record types (MS-ODRAW 2.2).

@@ -20,6 +20,7 @@
 //! | `rewrite` | how are they copied? |
 //! | `links` | which links and actions may stay? |
 //! | `pictures` | what becomes of pictures? |
+//! | `removals` | what is left behind, in the report's words? |
 //! | `write` | how is a stream of one edit written? |
 //! | `verify` | is everything that must be gone gone? |
 
@@ -28,6 +29,7 @@ mod grammar;
 mod links;
 mod live;
 mod pictures;
+mod removals;
 mod rewrite;
 #[cfg(test)]
 mod tests;
@@ -38,8 +40,8 @@ use crate::compound::{self, Compound, Storage};
 use crate::failure::Failure;
 use crate::format::{Format, Rewritten};
 use crate::job::Job;
-use crate::options::Signed;
-use crate::report::{Removed, What};
+use crate::options::{Metadata, Signed};
+use crate::summary;
 
 pub(crate) use verify::verify;
 
@@ -101,9 +103,14 @@ pub(crate) fn rebuild(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<Rewr
     let edits = edits::Edits::read(document, current_user)?;
     let written = rewrite::presentation(&edits, document, pictures, job)?;
     file.unreachable.note(job);
-    note_left_behind(&file.root, job);
+    let summary = storage.stream(summary::STREAM).filter(|_| job.options.metadata == Metadata::Keep);
+    let summary = summary.and_then(summary::rewritten);
+    removals::note_streams(&file.root, summary.as_deref(), job);
 
     let mut root = Storage::new("", CLASS);
+    if let Some(summary) = summary {
+        root.add(summary::STREAM, summary);
+    }
     root.add(CURRENT_USER, written.current_user);
     root.add(DOCUMENT, written.document);
     if !written.pictures.is_empty() {
@@ -126,35 +133,5 @@ fn check_signature(root: &Storage<'_>, job: &mut Job<'_>) -> Result<(), Failure>
     match (signed, job.options.signed) {
         (true, Signed::Quarantine) => Err(Failure::Refused("the presentation is signed".to_owned())),
         _ => Ok(()),
-    }
-}
-
-/// Notes what else the file has.
-fn note_left_behind(root: &Storage<'_>, job: &mut Job<'_>) {
-    for stream in &root.streams {
-        let name = stream.name.as_str();
-        let what = match name {
-            DOCUMENT | CURRENT_USER | PICTURES => match root.storage(DUAL_STORAGE) {
-                Some(_) => What::Unreachable,
-                None => continue,
-            },
-            "\u{5}SummaryInformation" | "\u{5}DocumentSummaryInformation" => What::Metadata,
-            "\u{1}Ole" | "\u{1}CompObj" => What::Metadata,
-            "_signatures" => What::Signature,
-            "PP40" | "PersistentStorage Directory" | "Header" | "Text_Content" => What::Unreachable,
-            _ => What::UnknownPart,
-        };
-        job.removed(Removed::new(what, &format!("stream {name}"), 1));
-    }
-    for storage in &root.storages {
-        let name = storage.name.as_str();
-        let what = match name {
-            DUAL_STORAGE => continue,
-            "_xmlsignatures" => What::Signature,
-            "Macros" | "_VBA_PROJECT_CUR" | "VBA" => What::Macro,
-            "MsoDataStore" => What::Metadata,
-            _ => What::EmbeddedObject,
-        };
-        job.removed(Removed::new(what, &format!("storage {name}"), 1));
     }
 }

@@ -1,6 +1,7 @@
 //! Bytes made here, named by what they pretend to be.
 
 use super::*;
+use crate::compound::Storage;
 use crate::zip_write::ZipWriter;
 
 fn named(bytes: &[u8], name: &str) -> (Format, Option<String>) {
@@ -137,12 +138,34 @@ fn encrypted_office_document_named_docx() {
 fn compound_files() {
     fits(&compound(&["WordDocument"]), "a.doc", Format::Doc);
     fits(&compound(&["Workbook"]), "a.xls", Format::Xls);
+    for name in ["a.ppt", "a.pot", "a.pps"] {
+        fits(&compound(&["PowerPoint Document"]), name, Format::Ppt);
+    }
     fits(&compound(&["x"]), "", Format::Cfb);
     mismatch(&compound(&["WordDocument"]), "a.xls", "a legacy Word document");
     mismatch(&compound(&["__properties_version1.0"]), "a.doc", "an Outlook message");
     let mut installer = compound(&[]);
     installer[512 + 80..512 + 96].copy_from_slice(b"\x84\x10\x0c\0\0\0\0\0\xc0\0\0\0\0\0\0\x46");
     mismatch(&installer, "a.doc", "a Windows Installer package");
+}
+
+#[test]
+fn an_object_in_a_storage_is_not_the_document() {
+    for (document, name, format) in
+        [("Workbook", "a.xls", Format::Xls), ("PowerPoint Document", "a.ppt", Format::Ppt)]
+    {
+        let mut root = Storage::new("", [0; 16]);
+        root.add(document, b"x".to_vec());
+        for object in ["WordDocument", "PowerPoint Document", "Workbook", "EncryptedPackage"] {
+            let mut storage = Storage::new(&format!("MBD{object}"), [0; 16]);
+            storage.add(object, b"x".to_vec());
+            root.storages.push(storage);
+        }
+        fits(&root.write().unwrap(), name, format);
+    }
+    let mut dual = Storage::new("", [0; 16]);
+    dual.storages.push(Storage::new("PP97_DUALSTORAGE", [0; 16]));
+    fits(&dual.write().unwrap(), "a.ppt", Format::Ppt);
 }
 
 #[test]

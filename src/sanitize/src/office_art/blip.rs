@@ -133,6 +133,7 @@ fn put_metafile(body: &mut Vec<u8>, file: &[u8], measures: &[u8]) -> Result<(), 
 
 /// The file in a record; `None`: there is none to be had.
 fn take(record: &Record<'_>, job: &mut Job<'_>) -> Result<Option<Taken>, Failure> {
+    job.expand(u64::try_from(record.body.len()).unwrap_or(u64::MAX))?;
     let digests = DIGEST * usize::from(1 + (record.instance & 1));
     let Some(body) = record.body.get(digests..) else { return Ok(None) };
     let file = match record.kind {
@@ -149,7 +150,6 @@ fn take(record: &Record<'_>, job: &mut Job<'_>) -> Result<Option<Taken>, Failure
         }
         _ => None,
     };
-    job.expand(u64::try_from(body.len()).unwrap_or(u64::MAX))?;
     Ok(file.map(|file| Taken { file: file.to_vec(), measures: None }))
 }
 
@@ -158,7 +158,6 @@ fn expanded(header: &[u8], stored: &[u8], job: &mut Job<'_>) -> Result<Option<Ve
     let length = u32_at(header, 28).and_then(|length| usize::try_from(length).ok()).unwrap_or(usize::MAX);
     let stored = stored.get(..length).unwrap_or(stored);
     if header.get(32) == Some(&STORED) {
-        job.expand(u64::try_from(stored.len()).unwrap_or(u64::MAX))?;
         return Ok(Some(stored.to_vec()));
     }
     let mut file = Vec::new();

@@ -84,11 +84,29 @@ pub(crate) fn put(
     kind: u16,
     body: &[u8],
 ) -> Result<(), Failure> {
-    let length = u32::try_from(body.len()).map_err(Failure::malformed)?;
+    let at = open(out, version, instance, kind);
+    out.extend(body);
+    close(out, at)
+}
+
+/// Begins a record whose body is written next; the result is for [`close`].
+pub(crate) fn open(out: &mut Vec<u8>, version: u8, instance: u16, kind: u16) -> usize {
+    let at = out.len();
     out.extend((instance << 4 | u16::from(version & 0xf)).to_le_bytes());
     out.extend(kind.to_le_bytes());
-    out.extend(length.to_le_bytes());
-    out.extend(body);
+    out.extend([0; 4]);
+    at
+}
+
+/// Ends the record that began at `at`: its header gets the length.
+///
+/// # Errors
+/// The body is longer than 4 GiB.
+pub(crate) fn close(out: &mut [u8], at: usize) -> Result<(), Failure> {
+    let length = u32::try_from(out.len().saturating_sub(at + HEADER)).map_err(Failure::malformed)?;
+    if let Some(place) = out.get_mut(at + 4..at + HEADER) {
+        place.copy_from_slice(&length.to_le_bytes());
+    }
     Ok(())
 }
 

@@ -120,7 +120,7 @@ impl Edits {
     /// # Errors
     /// There is none.
     pub(super) fn object<'a>(&self, document: &'a [u8], number: u32) -> Result<Record<'a>, Failure> {
-        let offset = self.objects.get(&number).filter(|&&offset| offset != 0 || number == self.document);
+        let offset = self.objects.get(&number);
         record_at(document, *offset.ok_or_else(|| malformed("it refers to an object that is not there"))?)
     }
 }

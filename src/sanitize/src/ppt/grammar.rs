@@ -276,6 +276,16 @@ pub(super) const TIME_NODE: &[u16] = &[
     0xf145,
 ];
 
+/// What stands beside the list of pictures.
+pub(super) const DRAWING_GROUP: &[u16] = &[
+    art::DGG,
+    art::PROPERTIES,
+    art::SECOND_PROPERTIES,
+    art::THIRD_PROPERTIES,
+    art::RECENT_COLOURS,
+    art::MENU_COLOURS,
+];
+
 /// What the data of a binary tag may hold, by the tag's name.
 pub(super) const BINARY_TAGS: [(&str, &[u16]); 3] = [
     ("___PPT9", &[0x0fac, 0x0fad, 0x0fb0, 0x0fae, 0x0fc8, 0x07f8]),

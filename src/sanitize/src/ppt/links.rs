@@ -1,6 +1,6 @@
 //! Links and actions: to the web, to mail, or within the presentation; everything else goes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::kind;
 use crate::failure::Failure;
@@ -91,8 +91,8 @@ pub(super) struct Kept {
     pub(super) list: Vec<u8>,
     /// Numbers of the links.
     pub(super) numbers: BTreeSet<u32>,
-    /// What is not in it.
-    pub(super) removed: Vec<What>,
+    /// What is not in it, and how many of them.
+    pub(super) removed: BTreeMap<What, u32>,
 }
 
 impl Kept {
@@ -112,9 +112,9 @@ impl Kept {
                         link.put(&mut body)?;
                         kept.numbers.insert(link.number);
                     }
-                    _ => kept.removed.push(What::Link),
+                    _ => *kept.removed.entry(What::Link).or_default() += 1,
                 },
-                other => kept.removed.push(super::grammar::what(other)),
+                other => *kept.removed.entry(super::grammar::what(other)).or_default() += 1,
             }
         }
         if let Some(greatest) = kept.numbers.last() {

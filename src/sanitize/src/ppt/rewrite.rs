@@ -1,16 +1,19 @@
 //! Copies live objects by the grammar. Lengths are computed, versions are those of the grammar, and nothing stands between records.
 
+use std::collections::BTreeSet;
+
 use super::edits::Edits;
 use super::grammar::{self, Rule, Special};
 use super::kind;
 use super::links::{self, Kept};
 use super::live::{Live, MASTERS_IN_ATOM};
 use super::pictures::{self, Uses};
+use super::removals::{self, Tally};
 use super::write::{self, Written};
 use crate::failure::Failure;
 use crate::job::Job;
-use crate::office_art::{Blip, Properties, Record, Records, kind as art, put};
-use crate::report::{Removed, What, sha256_hex};
+use crate::office_art::{Blip, Properties, Record, Records, close, kind as art, open, put};
+use crate::report::What;
 
 /// The version of a record whose body is records.
 const CONTAINER: u8 = 0xf;
@@ -19,7 +22,8 @@ const IS_OLE: u8 = 0x10;
 /// Shape types: a picture, and a control.
 const PICTURE_FRAME: u16 = 75;
 const HOST_CONTROL: u16 = 201;
-/// "Sound" and "loop it" among the flags of a slide show; "sound" and "stop it" among those of an animation.
+/// "Sound" among the flags of a slide change and of an animation; with "loop it" of the one and "stop it" of the other.
+const HAS_SOUND: u8 = 0x10;
 const SLIDE_SOUND: u8 = 0x50;
 const ANIMATION_SOUND: u8 = 0x50;
 /// A time node's type: media.
@@ -43,88 +47,88 @@ pub(super) fn presentation(
             links = Kept::read(&child, job.options.links)?;
         }
     }
-    note_left_behind(edits, &live, stream, job);
-    for what in std::mem::take(&mut links.removed) {
-        job.removed(Removed::new(what, "list of objects and links", 1));
-    }
+    removals::note(edits, &live, &links, stream, job);
 
     let mut rewriter = Rewriter {
         live: &live,
-        links: &links,
+        links: &links.numbers,
+        list_of_links: links.list,
         uses: Uses::new(),
         pictures,
-        new_pictures: Vec::new(),
-        place: String::new(),
+        new_pictures: None,
+        tally: Tally::default(),
         job,
     };
     let mut objects = vec![Vec::new()];
     for (name, object) in &live.objects {
-        rewriter.place.clone_from(name);
-        objects.push(rewriter.object(object)?);
+        objects.push(rewriter.object(name, object)?);
     }
     // Last, for it has the list of pictures, and the slides say which of these are used.
-    "document".clone_into(&mut rewriter.place);
-    let document = rewriter.object(&live.document)?;
+    let document = rewriter.object("document", &live.document)?;
     if let Some(first) = objects.first_mut() {
         *first = document;
     }
-    let new_pictures = rewriter.new_pictures;
+    let new_pictures = rewriter.new_pictures.unwrap_or_default();
     write::streams(&objects, new_pictures, edits.last_slide, edits.last_view)
-}
-
-/// Notes older edits, the user's name, and objects that the document does not reach.
-fn note_left_behind(edits: &Edits, live: &Live<'_>, stream: &[u8], job: &mut Job<'_>) {
-    if edits.has_user {
-        job.removed(Removed::new(What::Metadata, "name of the last user", 1));
-    }
-    if edits.older > 0 {
-        job.removed(Removed::new(What::Unreachable, "older edits", edits.older));
-    }
-    for &number in edits.objects.keys().filter(|&&number| live.number(number).is_none()) {
-        let Ok(object) = edits.object(stream, number) else { continue };
-        let removed = match object.kind {
-            kind::OLE_STORAGE => Removed {
-                sha256: Some(sha256_hex(object.body)),
-                ..Removed::new(What::EmbeddedObject, "storage of an object, control or macro project", 1)
-            },
-            _ => Removed::new(What::Unreachable, "object that the document does not reach", 1),
-        };
-        job.removed(removed);
-    }
 }
 
 struct Rewriter<'r, 'a, 'j> {
     live: &'r Live<'a>,
-    links: &'r Kept,
+    /// Numbers of the links that stay.
+    links: &'r BTreeSet<u32>,
+    /// Until it is written.
+    list_of_links: Vec<u8>,
     uses: Uses,
     pictures: &'a [u8],
-    new_pictures: Vec<u8>,
-    /// Where it is, for reports.
-    place: String,
+    /// Once they are written.
+    new_pictures: Option<Vec<u8>>,
+    tally: Tally,
     job: &'r mut Job<'j>,
 }
 
 impl Rewriter<'_, '_, '_> {
     /// A live object as a whole record.
-    fn object(&mut self, object: &Record<'_>) -> Result<Vec<u8>, Failure> {
+    fn object(&mut self, name: &str, object: &Record<'_>) -> Result<Vec<u8>, Failure> {
         self.job.expand(u64::try_from(object.body.len()).unwrap_or(u64::MAX))?;
         let Some(Rule::Container(children)) = grammar::rule(object.kind) else {
-            return Err(Failure::Malformed(format!("the presentation's {} is something else", self.place)));
+            return Err(Failure::Malformed(format!("the presentation's {name} is something else")));
         };
-        let body = self.body(object.children(), children, self.job.limits.max_nesting)?;
-        let mut out = Vec::with_capacity(body.len() + 8);
-        put(&mut out, CONTAINER, object.instance, object.kind, &body)?;
+        let mut out = Vec::new();
+        self.container(object, children, self.job.limits.max_nesting, &mut out)?;
+        self.tally.note(name, self.job);
         Ok(out)
     }
 
+    fn container(
+        &mut self,
+        record: &Record<'_>,
+        children: &[u16],
+        depth: u32,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Failure> {
+        let at = open(out, CONTAINER, record.instance, record.kind);
+        let start = out.len();
+        self.body(record.children(), children, depth, out)?;
+        if out.len() == start && is_pointless_when_empty(record.kind) {
+            out.truncate(at);
+            return Ok(());
+        }
+        close(out, at)
+    }
+
     /// The records of these types; `depth`: how deep they may nest.
-    fn body(&mut self, records: Records<'_>, allowed: &[u16], depth: u32) -> Result<Vec<u8>, Failure> {
+    fn body(
+        &mut self,
+        records: Records<'_>,
+        allowed: &[u16],
+        depth: u32,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Failure> {
         let depth = depth.checked_sub(1).ok_or_else(|| Failure::Limit {
             name: "max_nesting",
             what: "the nesting of records".to_owned(),
             limit: self.job.limits.max_nesting.into(),
         })?;
-        let mut out = Vec::new();
         // Whether the last action was kept: the text behind it belongs to it.
         let mut after_action = false;
         for record in records {
@@ -133,42 +137,26 @@ impl Rewriter<'_, '_, '_> {
             let before = out.len();
             match rule {
                 Some(Rule::Container(children)) if record.is_container() => {
-                    let body = self.body(record.children(), children, depth)?;
-                    if !body.is_empty() || !is_pointless_when_empty(record.kind) {
-                        put(&mut out, CONTAINER, record.instance, record.kind, &body)?;
-                    }
+                    self.container(&record, children, depth, out)?;
                 }
                 Some(Rule::Special(Special::TextAction)) => {
                     if let Some(range) = record.body.get(..8).filter(|_| after_action) {
-                        put(&mut out, 0, record.instance, record.kind, range)?;
+                        put(out, 0, record.instance, record.kind, range)?;
                     }
                 }
-                Some(Rule::Special(special)) => self.special(special, &record, &mut out, depth)?,
+                Some(Rule::Special(special)) => self.special(special, &record, out, depth)?,
                 Some(Rule::Fixed(length)) if !record.is_container() && record.body.len() >= length => {
                     let body = record.body.get(..length).unwrap_or_default();
-                    put(&mut out, record.version, record.instance, record.kind, body)?;
+                    put(out, record.version, record.instance, record.kind, body)?;
                 }
                 Some(Rule::Bytes) if !record.is_container() => {
-                    put(&mut out, record.version, record.instance, record.kind, record.body)?;
+                    put(out, record.version, record.instance, record.kind, record.body)?;
                 }
-                _ => self.drop(&record),
+                _ => self.tally.record(&record),
             }
             after_action = record.kind == kind::ACTION && out.len() > before;
         }
-        Ok(out)
-    }
-
-    fn drop(&mut self, record: &Record<'_>) {
-        // An atom of zeros says that there is no project.
-        let is_empty_project = record.kind == 0x03ff && record.body.iter().skip(8).take(8).all(|&b| b == 0);
-        if !is_empty_project {
-            let place = format!("{}: record {:#06x}", self.place, record.kind);
-            self.job.removed(Removed::new(grammar::what(record.kind), &place, 1));
-        }
-    }
-
-    fn note(&mut self, what: What, words: &str) {
-        self.job.removed(Removed::new(what, &format!("{}: {words}", self.place), 1));
+        Ok(())
     }
 
     fn special(
@@ -180,13 +168,13 @@ impl Rewriter<'_, '_, '_> {
     ) -> Result<(), Failure> {
         match special {
             Special::DocumentAtom => return self.document_atom(record, out),
-            Special::ExternalList => out.extend(&self.links.list),
+            Special::ExternalList => out.append(&mut self.list_of_links),
             Special::SlidePersist => return self.slide_persist(record, out),
             Special::SlideShowInfo => {
                 // Time 4, sound 4, direction, effect, flags 2, speed, 3 unused.
                 let Some(mut body) = fixed::<16>(record) else { return self.dropped(record) };
-                if body[4..8] != [0; 4] || body[10] & SLIDE_SOUND != 0 {
-                    self.note(What::Multimedia, "sound of a slide change");
+                if body[10] & HAS_SOUND != 0 {
+                    self.tally.thing(What::Multimedia, "sound of a slide change");
                 }
                 body[4..8].fill(0);
                 body[10] &= !SLIDE_SOUND;
@@ -195,17 +183,17 @@ impl Rewriter<'_, '_, '_> {
             Special::Animation => {
                 // Colour 4, flags 4, sound 4, delay 4, order 2, slides 2, build, effect, direction, after, text, verb, 2 unused.
                 let Some(mut body) = fixed::<28>(record) else { return self.dropped(record) };
-                if body[8..12] != [0; 4] || body[4] & ANIMATION_SOUND != 0 {
-                    self.note(What::Multimedia, "sound of an animation");
+                if body[4] & HAS_SOUND != 0 {
+                    self.tally.thing(What::Multimedia, "sound of an animation");
                 }
                 body[4] &= !ANIMATION_SOUND;
                 body[8..12].fill(0);
                 body[25..].fill(0);
                 put(out, record.version, record.instance, record.kind, &body)?;
             }
-            Special::Action => match links::action(record, &self.links.numbers)? {
+            Special::Action => match links::action(record, self.links)? {
                 Ok(action) => out.extend(action),
-                Err(what) => self.note(what, "action"),
+                Err(what) => self.tally.thing(what, "action"),
             },
             Special::TextAction => {}
             Special::Font => {
@@ -220,11 +208,11 @@ impl Rewriter<'_, '_, '_> {
                 let Some(Ok((blip, _))) = record.body.get(2..).map(Record::parse) else {
                     return self.dropped(record);
                 };
-                let place = format!("{}: picture of a bullet", self.place);
-                let blip = Blip::rebuild(&blip, &place, self.job)?;
-                let mut body = vec![blip.number, 0];
-                body.extend(&blip.record);
-                put(out, 0, record.instance, record.kind, &body)?;
+                let blip = Blip::rebuild(&blip, "picture of a bullet", self.job)?;
+                let at = open(out, 0, record.instance, record.kind);
+                out.extend([blip.number, 0]);
+                out.extend(&blip.record);
+                close(out, at)?;
             }
             Special::DrawingGroup => return self.drawing_group(record, out, depth),
             Special::Shape => {
@@ -240,7 +228,7 @@ impl Rewriter<'_, '_, '_> {
             Special::Properties => {
                 let properties = Properties::parse(record)?;
                 for &(what, words) in &properties.removed {
-                    self.note(what, words);
+                    self.tally.thing(what, words);
                 }
                 for picture in properties.pictures() {
                     *self.uses.entry(picture).or_default() += 1;
@@ -257,7 +245,7 @@ impl Rewriter<'_, '_, '_> {
     }
 
     fn dropped(&mut self, record: &Record<'_>) -> Result<(), Failure> {
-        self.drop(record);
+        self.tally.record(record);
         Ok(())
     }
 
@@ -295,7 +283,7 @@ impl Rewriter<'_, '_, '_> {
             match child.kind {
                 kind::STRING if name.is_none() => name = Some(child.body),
                 kind::BINARY_TAG_DATA if data.is_none() => data = Some(child.body),
-                _ => self.drop(&child),
+                _ => self.tally.record(&child),
             }
         }
         let known = grammar::BINARY_TAGS.iter().find(|(known, _)| {
@@ -303,15 +291,18 @@ impl Rewriter<'_, '_, '_> {
             name.is_some_and(|name| units.eq(name.iter().copied()))
         });
         let (Some((name, allowed)), Some(data)) = (known, data) else { return self.dropped(record) };
-        let data = self.body(Records(data), allowed, depth)?;
-        if data.is_empty() {
+        let at = open(out, CONTAINER, record.instance, record.kind);
+        let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
+        put(out, 0, 0, kind::STRING, &name)?;
+        let data_at = open(out, 0, 0, kind::BINARY_TAG_DATA);
+        let start = out.len();
+        self.body(Records(data), allowed, depth, out)?;
+        if out.len() == start {
+            out.truncate(at);
             return Ok(());
         }
-        let name: Vec<u8> = name.encode_utf16().flat_map(u16::to_le_bytes).collect();
-        let mut body = Vec::with_capacity(data.len() + 32);
-        put(&mut body, 0, 0, kind::STRING, &name)?;
-        put(&mut body, 0, 0, kind::BINARY_TAG_DATA, &data)?;
-        put(out, CONTAINER, record.instance, record.kind, &body)
+        close(out, data_at)?;
+        close(out, at)
     }
 
     /// A time node without those that play media or give commands.
@@ -320,7 +311,7 @@ impl Rewriter<'_, '_, '_> {
             let child = child?;
             let is_media = child.kind == kind::TIME_NODE_ATOM && child.u32_at(8) == Some(MEDIA);
             if is_media || child.kind == kind::TIME_COMMAND {
-                self.note(
+                self.tally.thing(
                     if is_media { What::Multimedia } else { What::Action },
                     "animation that plays or commands",
                 );
@@ -330,42 +321,43 @@ impl Rewriter<'_, '_, '_> {
         if !record.is_container() {
             return self.dropped(record);
         }
-        let body = self.body(record.children(), grammar::TIME_NODE, depth)?;
-        put(out, CONTAINER, record.instance, record.kind, &body)
+        self.container(record, grammar::TIME_NODE, depth, out)
     }
 
+    /// The list of pictures comes before a part of what says which of them are used, so that is written first.
     fn drawing_group(&mut self, record: &Record<'_>, out: &mut Vec<u8>, depth: u32) -> Result<(), Failure> {
-        const BESIDE: &[u16] = &[
-            art::DGG,
-            art::PROPERTIES,
-            art::SECOND_PROPERTIES,
-            art::THIRD_PROPERTIES,
-            art::RECENT_COLOURS,
-            art::MENU_COLOURS,
-        ];
+        if self.new_pictures.is_some() || !record.is_container() {
+            return self.dropped(record);
+        }
+        let mut before = Vec::new();
+        let mut behind = Vec::new();
         let mut list = None;
-        let mut before = 0;
-        let mut beside = Vec::new();
-        for child in record.children() {
+        let mut rest = Records(record.body);
+        loop {
+            let from = rest.0;
+            let Some(child) = rest.next() else { break };
             let child = child?;
             if child.kind == art::STORE_CONTAINER && child.is_container() && list.is_none() {
                 list = Some(child);
-                before = beside.len();
                 continue;
             }
-            let mut whole = Vec::new();
-            put(&mut whole, child.version, child.instance, child.kind, child.body)?;
-            beside.extend(self.body(Records(&whole), BESIDE, depth)?);
+            let whole = from.get(..from.len() - rest.0.len()).unwrap_or_default();
+            let side = if list.is_some() { &mut behind } else { &mut before };
+            self.body(Records(whole), grammar::DRAWING_GROUP, depth, side)?;
         }
-        let (first, last) = beside.split_at_checked(before).unwrap_or_default();
-        let mut body = first.to_vec();
-        if let Some(list) = list {
-            let (entries, count, pictures) = pictures::rebuild(&list, self.pictures, &self.uses, self.job)?;
-            put(&mut body, CONTAINER, count, art::STORE_CONTAINER, &entries)?;
-            self.new_pictures = pictures;
-        }
-        body.extend(last);
-        put(out, CONTAINER, record.instance, record.kind, &body)
+        let at = open(out, CONTAINER, record.instance, record.kind);
+        out.extend(before);
+        self.new_pictures = Some(match list {
+            Some(list) => {
+                let (entries, count, pictures) =
+                    pictures::rebuild(&list, self.pictures, &self.uses, self.job)?;
+                put(out, CONTAINER, count, art::STORE_CONTAINER, &entries)?;
+                pictures
+            }
+            None => Vec::new(),
+        });
+        out.extend(behind);
+        close(out, at)
     }
 }
 

@@ -154,9 +154,14 @@ fn the_presentation_for_95_beside_that_for_97() {
 
 #[test]
 fn more_slides_than_members_allowed() {
-    let limits = Limits { max_members: 2, ..Limits::default() };
-    let failure = rebuild_within(&Deck::default().bytes(), &limits).0.unwrap_err();
-    assert!(matches!(failure, Failure::Limit { name: "max_members", .. }), "{failure}");
+    let objects = vec![Deck::default().slide(); 20];
+    let persist = |number: u32| atom(0x03f3, &[number, 0, 0, 256 + number, 0].map(u32::to_le_bytes).concat());
+    let list = container(0x0ff0, &(10..30).map(persist).collect::<Vec<_>>());
+    let deck = Deck { objects, document: vec![list], ..Deck::default() };
+    deck.rebuilt();
+    let limits = Limits { max_members: 20, ..Limits::default() };
+    let failure = rebuild_within(&deck.bytes(), &limits).0.unwrap_err();
+    assert!(failure.to_string().starts_with("the number of slides"), "{failure}");
 }
 
 /// Each half is cut or changed; whatever comes out must have passed verification, and nothing may panic.
@@ -182,4 +187,40 @@ fn seeds_of_presentations() {
     for (name, bytes) in fixture::seeds() {
         std::fs::write(folder.join(name), bytes).unwrap();
     }
+}
+
+#[test]
+fn the_description_stays_when_wanted() {
+    let title = [30_u32, 8].map(u32::to_le_bytes).concat();
+    let set = [48_u32, 32, 1, 2, 16].map(u32::to_le_bytes).concat();
+    let summary = [
+        &[0xfe, 0xff, 0, 0],
+        [9; 20].as_slice(),
+        &[1, 0, 0, 0],
+        b"\xe0\x85\x9f\xf2\xf9\x4f\x68\x10\xab\x91\x08\x00\x2b\x27\xb3\xd9",
+        &set,
+        &title,
+        b"A title\0",
+    ]
+    .concat();
+    let deck = Deck::default();
+    let (stream, edit) = deck.stream();
+    let mut file = deck.file(&stream, edit);
+    file.add("\u{5}SummaryInformation", summary);
+    let bytes = file.write().unwrap();
+    fixture::Clean::of(&bytes).assert_gone(What::Metadata, &["A title"]);
+
+    let options = crate::Options { metadata: crate::options::Metadata::Keep, ..crate::Options::default() };
+    let settings = crate::Settings { options, ..crate::Settings::default() };
+    let sanitize = |bytes: &[u8]| {
+        let declared = crate::Declared::default();
+        crate::sanitize(bytes, &declared, &settings, &mut crate::NoInspector).into_parts()
+    };
+    let (file, report) = sanitize(&bytes);
+    let once = file.expect(&report.reason).0;
+    assert!(memchr::memmem::find(&once, b"A title").is_some());
+    assert!(memchr::memmem::find(&once, &[9; 20]).is_none());
+    let (again, report) = sanitize(&once);
+    assert_eq!(again.unwrap().0, once);
+    assert!(report.removed.is_empty());
 }

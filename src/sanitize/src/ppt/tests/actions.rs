@@ -186,3 +186,18 @@ fn an_action_cut_short() {
         Deck { data: vec![container(0x0ff2, &[atom(0x0ff3, &[0; 16])[..12].to_vec()])], ..Deck::default() };
     assert!(matches!(failure(&cut.bytes()), Failure::Malformed(_)));
 }
+
+#[test]
+fn a_second_list_of_links() {
+    let second =
+        container(0x0409, &[link(2, &[(1, "file:///evil")]), link(3, &[(1, "http://example.net/")])]);
+    let deck = Deck {
+        external: vec![link(1, &[(1, "http://example.org/")])],
+        document: vec![second],
+        data: vec![action(4, 0, 1), action(4, 0, 2), action(4, 0, 3)],
+        ..Deck::default()
+    };
+    let clean = deck.rebuilt();
+    clean.assert_gone(What::Link, &["evil", "example.net"]);
+    assert_eq!((clean.records(0x0409).count(), clean.records(0x0ff3).count()), (1, 1));
+}

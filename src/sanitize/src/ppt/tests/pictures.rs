@@ -117,3 +117,35 @@ fn a_picture_in_the_list_itself() {
     let clean = deck.rebuilt();
     assert!(clean.pictures.ends_with(BLANK) && !clean.has_text("payload"));
 }
+
+#[test]
+fn pictures_inside_one_another() {
+    let mut picture = blip(&[0; 10_000]);
+    for _ in 1..200 {
+        picture = blip(&picture);
+    }
+    let store: Vec<_> = (0..200).map(|n| store_entry(n * 25, picture.len())).collect();
+    let shape = (1..=200).map(|number| properties(&[(0x4104, number)], b"")).collect();
+    let limits = crate::Limits { max_expanded_bytes: 1 << 20, ..crate::Limits::default() };
+    let deck = Deck { shape, store, pictures: picture, ..Deck::default() };
+    let failure = super::rebuild_within(&deck.bytes(), &limits).0.unwrap_err();
+    assert!(matches!(failure, crate::Failure::Limit { name: "max_expanded_bytes", .. }), "{failure}");
+}
+
+#[test]
+fn a_second_list_of_pictures() {
+    let picture = blip(BLANK);
+    let entry = store_entry(0, picture.len());
+    let second =
+        container(0x040b, &[container(0xf000, &[container(0xf001, &[entry.clone(), entry.clone()])])]);
+    let deck = Deck {
+        shape: shows(1),
+        store: vec![entry],
+        pictures: picture,
+        document: vec![second],
+        ..Deck::default()
+    };
+    let clean = deck.rebuilt();
+    assert!(clean.lost(What::UnknownPart));
+    assert_eq!(clean.records(0xf007).count(), 1);
+}
