@@ -26,6 +26,7 @@
 //! | `zip_structure` | does this ZIP say one thing only? |
 //! | `zip_write` | ZIP files that say one thing only, always the same bytes |
 //! | `compound` | what is in an OLE compound file, and how is one written? |
+//! | `summary` | what may a legacy document say about itself? |
 //! | `office_art` | what may a shape or picture of legacy Office have? |
 //! | `archive`, `doc`, `ooxml`, `pdf`, `ppt`, `image`, `text` | the rebuilders, one format family each |
 
@@ -47,6 +48,7 @@ mod office_art;
 mod ooxml;
 mod pdf;
 mod ppt;
+mod summary;
 mod text;
 mod zip_structure;
 mod zip_write;

@@ -46,8 +46,6 @@ pub(crate) mod kind {
     pub(crate) const CONNECTOR_RULE: u16 = 0xf012;
     pub(crate) const ARC_RULE: u16 = 0xf014;
     pub(crate) const CALLOUT_RULE: u16 = 0xf017;
-    pub(crate) const BLIP_FIRST: u16 = 0xf018;
-    pub(crate) const BLIP_LAST: u16 = 0xf117;
     pub(crate) const REGROUP_ITEMS: u16 = 0xf118;
     pub(crate) const RECENT_COLOURS: u16 = 0xf11a;
     pub(crate) const DELETED_SHAPE: u16 = 0xf11d;

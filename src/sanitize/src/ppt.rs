@@ -38,8 +38,9 @@ use crate::compound::{self, Compound, Storage};
 use crate::failure::Failure;
 use crate::format::{Format, Rewritten};
 use crate::job::Job;
-use crate::options::Signed;
+use crate::options::{Metadata, Signed};
 use crate::report::{Removed, What};
+use crate::summary;
 
 pub(crate) use verify::verify;
 
@@ -101,9 +102,14 @@ pub(crate) fn rebuild(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<Rewr
     let edits = edits::Edits::read(document, current_user)?;
     let written = rewrite::presentation(&edits, document, pictures, job)?;
     file.unreachable.note(job);
-    note_left_behind(&file.root, job);
+    let summary = storage.stream(summary::STREAM).filter(|_| job.options.metadata == Metadata::Keep);
+    let summary = summary.and_then(summary::rewritten);
+    note_left_behind(&file.root, summary.as_deref(), job);
 
     let mut root = Storage::new("", CLASS);
+    if let Some(summary) = summary {
+        root.add(summary::STREAM, summary);
+    }
     root.add(CURRENT_USER, written.current_user);
     root.add(DOCUMENT, written.document);
     if !written.pictures.is_empty() {
@@ -129,8 +135,8 @@ fn check_signature(root: &Storage<'_>, job: &mut Job<'_>) -> Result<(), Failure>
     }
 }
 
-/// Notes what else the file has.
-fn note_left_behind(root: &Storage<'_>, job: &mut Job<'_>) {
+/// Notes what else the file has. A summary that stays byte by byte has lost nothing.
+fn note_left_behind(root: &Storage<'_>, summary: Option<&[u8]>, job: &mut Job<'_>) {
     for stream in &root.streams {
         let name = stream.name.as_str();
         let what = match name {
@@ -138,8 +144,10 @@ fn note_left_behind(root: &Storage<'_>, job: &mut Job<'_>) {
                 Some(_) => What::Unreachable,
                 None => continue,
             },
-            "\u{5}SummaryInformation" | "\u{5}DocumentSummaryInformation" => What::Metadata,
-            "\u{1}Ole" | "\u{1}CompObj" => What::Metadata,
+            summary::STREAM if summary == Some(&*stream.bytes) => continue,
+            summary::STREAM | "\u{5}DocumentSummaryInformation" | "\u{1}Ole" | "\u{1}CompObj" => {
+                What::Metadata
+            }
             "_signatures" => What::Signature,
             "PP40" | "PersistentStorage Directory" | "Header" | "Text_Content" => What::Unreachable,
             _ => What::UnknownPart,

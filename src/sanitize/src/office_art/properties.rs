@@ -195,7 +195,7 @@ impl Property<'_> {
 impl Longer {
     fn fits(self, value: &[u8]) -> bool {
         match self {
-            Self::Text => value.len() % 2 == 0,
+            Self::Text => value.len().is_multiple_of(2),
             Self::Array => value.is_empty() || array_length(value) == Some(value.len()),
         }
     }

@@ -40,6 +40,11 @@ impl<'a> Record<'a> {
         self.version == CONTAINER
     }
 
+    /// Whether its type is that of a picture (MS-ODRAW 2.2.23).
+    pub(crate) fn is_blip(&self) -> bool {
+        (0xf018..=0xf117).contains(&self.kind)
+    }
+
     /// The records in its body.
     pub(crate) fn children(&self) -> Records<'a> {
         Records(self.body)

@@ -32,7 +32,7 @@ impl<'a> Entry<'a> {
     /// # Errors
     /// It is neither, or cut short.
     pub(crate) fn parse(record: Record<'a>) -> Result<Self, Failure> {
-        if (kind::BLIP_FIRST..=kind::BLIP_LAST).contains(&record.kind) {
+        if record.is_blip() {
             return Ok(Self::Here(record));
         }
         let cut = || Failure::Malformed("an entry of the list of pictures is cut short".to_owned());
@@ -42,9 +42,10 @@ impl<'a> Entry<'a> {
         let offset = record.u32_at(28).ok_or_else(cut)?;
         let size = record.u32_at(20).ok_or_else(cut)?;
         let name = usize::from(*record.body.get(33).ok_or_else(cut)?);
-        let behind = record.body.get(FIXED + name..).unwrap_or_default();
+        let (_, behind) = record.body.split_at_checked(FIXED).ok_or_else(cut)?;
+        let behind = behind.get(name..).unwrap_or_default();
         Ok(match Record::parse(behind) {
-            Ok((blip, _)) if (kind::BLIP_FIRST..=kind::BLIP_LAST).contains(&blip.kind) => Self::Here(blip),
+            Ok((blip, _)) if blip.is_blip() => Self::Here(blip),
             _ if offset == NOWHERE || size == 0 => Self::Empty,
             _ => Self::Elsewhere(offset),
         })

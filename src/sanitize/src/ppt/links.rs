@@ -1,4 +1,4 @@
-//! Links and actions: to the web, to mail, or from slide to slide; everything else goes.
+//! Links and actions: to the web, to mail, or within the presentation; everything else goes.
 
 use std::collections::BTreeSet;
 
@@ -36,7 +36,14 @@ impl Link {
             let child = child?;
             match (child.kind, child.instance) {
                 (kind::LINK_ATOM, _) => link.number = child.u32_at(0).unwrap_or_default(),
-                (kind::STRING, NAME) => link.name = text(&child),
+                // Only shown, but so that nobody takes it for an address.
+                (kind::STRING, NAME) => {
+                    link.name = text(&child);
+                    if !is_web(&link.name) && (link.name.contains([':', '\\']) || link.name.starts_with("//"))
+                    {
+                        link.name.clear();
+                    }
+                }
                 (kind::STRING, TARGET) => link.target = text(&child),
                 (kind::STRING, PLACE) => link.place = text(&child),
                 _ => {}
@@ -46,10 +53,8 @@ impl Link {
     }
 
     fn is_allowed(&self, links: Links) -> bool {
-        match self.target.is_empty() {
-            true => is_slide(&self.place),
-            false => links == Links::Keep && is_web(&self.target) && !self.place.contains([':', '\\', '/']),
-        }
+        let is_target = self.target.is_empty() || (links == Links::Keep && is_web(&self.target));
+        is_target && is_local(&self.place)
     }
 
     fn put(&self, out: &mut Vec<u8>) -> Result<(), Failure> {
@@ -65,13 +70,13 @@ impl Link {
     }
 }
 
-/// A slide's number, its place and its title, with commas between: how links name a slide of their own presentation.
-fn is_slide(place: &str) -> bool {
+/// Whether a place lies in what the link leads to: a slide by `number,position,title`, or a mark such as `part2`.
+fn is_local(place: &str) -> bool {
     let mut parts = place.splitn(3, ',');
-    let is_number = |part: Option<&str>| {
-        part.is_some_and(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()))
-    };
-    is_number(parts.next()) && is_number(parts.next())
+    let mut is_number =
+        || parts.next().is_some_and(|part| !part.is_empty() && part.bytes().all(|b| b.is_ascii_digit()));
+    let is_slide = is_number() && is_number();
+    !place.contains('\\') && (is_slide || !place.contains([':', '/']))
 }
 
 fn text(record: &Record<'_>) -> String {

@@ -67,7 +67,7 @@ fn find<'a>(entry: &Entry<'a>, stream: &'a [u8]) -> Option<Record<'a>> {
         Entry::Here(record) => Some(record),
         Entry::Elsewhere(offset) => {
             let from = stream.get(usize::try_from(offset).ok()?..)?;
-            Some(Record::parse(from).ok()?.0)
+            Record::parse(from).ok().map(|(record, _)| record).filter(Record::is_blip)
         }
     }
 }

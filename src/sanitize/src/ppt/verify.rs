@@ -3,7 +3,9 @@
 //! It follows no pointer to find a record: it goes through every byte, and into every record whose version or type says that it
 //! holds others, as any reader might.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io::Read as _;
 
 use memchr::memmem;
 
@@ -13,8 +15,11 @@ use crate::failure::Failure;
 use crate::format::Format;
 use crate::identify::{Declared, identify};
 use crate::job::Job;
+use crate::limits::Limits;
 use crate::office_art::{Record, Records, number_of};
 use crate::ooxml::link::is_web;
+use crate::options::Metadata;
+use crate::summary;
 
 /// Types that must not be there, wherever they would stand.
 const FORBIDDEN: &[(std::ops::RangeInclusive<u16>, &str)] = &[
@@ -70,9 +75,18 @@ fn search(bytes: &[u8], job: &mut Job<'_>) -> Result<(), Failure> {
     if file.root.class != CLASS {
         return unproved("the root is not a presentation's");
     }
-    let names = [DOCUMENT, CURRENT_USER, PICTURES];
-    if file.root.streams.iter().any(|stream| !names.contains(&stream.name.as_str())) {
-        return unproved("there is another stream");
+    for stream in &file.root.streams {
+        let is_kept = match stream.name.as_str() {
+            DOCUMENT | CURRENT_USER | PICTURES => true,
+            summary::STREAM => {
+                job.options.metadata == Metadata::Keep
+                    && summary::rewritten(&stream.bytes).as_deref() == Some(&*stream.bytes)
+            }
+            _ => false,
+        };
+        if !is_kept {
+            return unproved("there is another stream");
+        }
     }
     let document = file.root.stream(DOCUMENT).unwrap_or_default();
     let current_user = file.root.stream(CURRENT_USER).unwrap_or_default();
@@ -82,11 +96,11 @@ fn search(bytes: &[u8], job: &mut Job<'_>) -> Result<(), Failure> {
     if memmem::find(document, &compound::MAGIC).is_some() {
         return unproved("there is a compound file in the document");
     }
-    let found = walk(document)?;
+    let found = walk(document, job.limits)?;
     if found.actions.iter().any(|link| *link != 0 && !found.links.contains(link)) {
         return unproved("an action leads to no link");
     }
-    blips(pictures, &found.pictures)
+    blips(pictures, &found.pictures, job.limits)
 }
 
 /// One edit, one directory, and every object in it.
@@ -148,7 +162,7 @@ struct Found {
     pictures: Vec<(u32, u32)>,
 }
 
-fn walk(document: &[u8]) -> Result<Found, Failure> {
+fn walk(document: &[u8], limits: &Limits) -> Result<Found, Failure> {
     let mut found = Found::default();
     let mut levels = vec![(0_u16, Records(document))];
     while let Some((parent, records)) = levels.last_mut() {
@@ -161,7 +175,7 @@ fn walk(document: &[u8]) -> Result<Found, Failure> {
             continue;
         };
         let record = record?;
-        check(parent, &record, &mut found)?;
+        check(parent, &record, &mut found, limits)?;
         if record.version == 0xf || record.kind == 0x138b {
             levels.push((record.kind, record.children()));
         }
@@ -169,17 +183,21 @@ fn walk(document: &[u8]) -> Result<Found, Failure> {
     Ok(found)
 }
 
-fn check(parent: u16, record: &Record<'_>, found: &mut Found) -> Result<(), Failure> {
+fn check(parent: u16, record: &Record<'_>, found: &mut Found, limits: &Limits) -> Result<(), Failure> {
     let forbidden = FORBIDDEN.iter().find(|(kinds, _)| kinds.contains(&record.kind));
     if let Some((_, words)) = forbidden.filter(|_| !FORBIDDEN_BUT.contains(&record.kind)) {
         return unproved(&format!("it has {words} (record {:#06x})", record.kind));
     }
     let zero = |range| record.body.get(range).is_none_or(|bytes: &[u8]| bytes.iter().all(|&b| b == 0));
     match record.kind {
-        0x0fba if parent == 0x0fd7 && record.instance == 1 => {
+        0x0fba if parent == 0x0fd7 => {
             let units: Vec<u16> =
                 record.body.as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
-            if !is_web(&String::from_utf16_lossy(&units)) {
+            let text = String::from_utf16_lossy(&units);
+            let is_address = record.instance == 1
+                || text.contains('\\')
+                || text.split([',', '/']).next().unwrap_or_default().contains(':');
+            if is_address && !is_web(&text) {
                 return unproved("it has a link to something else than the web or mail");
             }
         }
@@ -196,10 +214,8 @@ fn check(parent: u16, record: &Record<'_>, found: &mut Found) -> Result<(), Fail
         0xf00a if record.u32_at(4).is_none_or(|flags| flags & 0x10 != 0) => {
             return unproved("a shape is an object");
         }
-        0xf00b | 0xf121 | 0xf122 => {
-            if PROPERTIES.iter().any(|id| number_of(record, *id).is_some()) {
-                return unproved("a shape has a property that fetches or runs something");
-            }
+        0xf00b | 0xf121 | 0xf122 if PROPERTIES.iter().any(|id| number_of(record, *id).is_some()) => {
+            return unproved("a shape has a property that fetches or runs something");
         }
         0xf007 => match (record.body.len(), record.u32_at(20), record.u32_at(28)) {
             (36, Some(0), Some(u32::MAX)) => {}
@@ -212,7 +228,7 @@ fn check(parent: u16, record: &Record<'_>, found: &mut Found) -> Result<(), Fail
             if !behind.is_empty() {
                 return unproved("a bullet's picture has more than it needs");
             }
-            is_picture(&picture)?;
+            is_picture(&picture, limits)?;
         }
         _ => {}
     }
@@ -220,14 +236,14 @@ fn check(parent: u16, record: &Record<'_>, found: &mut Found) -> Result<(), Fail
 }
 
 /// The stream of pictures is the pictures of the list, without anything between.
-fn blips(stream: &[u8], entries: &[(u32, u32)]) -> Result<(), Failure> {
+fn blips(stream: &[u8], entries: &[(u32, u32)], limits: &Limits) -> Result<(), Failure> {
     let listed: BTreeSet<(u32, u32)> = entries.iter().copied().collect();
     let mut rest = stream;
     let mut there = BTreeSet::new();
     while !rest.is_empty() {
         let offset = u32::try_from(stream.len() - rest.len()).map_err(Failure::malformed)?;
         let (picture, behind) = Record::parse(rest)?;
-        is_picture(&picture)?;
+        is_picture(&picture, limits)?;
         there.insert((offset, u32::try_from(rest.len() - behind.len()).map_err(Failure::malformed)?));
         rest = behind;
     }
@@ -237,27 +253,42 @@ fn blips(stream: &[u8], entries: &[(u32, u32)]) -> Result<(), Failure> {
     }
 }
 
-/// The record's file is a picture of a type that is rebuilt.
-fn is_picture(record: &Record<'_>) -> Result<(), Failure> {
-    let format = match (record.kind, record.instance) {
-        // Deflated; what was put in is what a rebuilder made.
-        (0xf01a, 0x3d4) | (0xf01b, 0x216) => {
-            let starts_like_deflate = record.body.get(48..51).is_some_and(|at| matches!(at, [0, 0xfe, 0x78]));
-            return match starts_like_deflate {
-                true => Ok(()),
-                false => unproved("a metafile is not stored as it should be"),
-            };
+/// The record's file is a picture of the type that the record says, and of one that is rebuilt.
+fn is_picture(record: &Record<'_>, limits: &Limits) -> Result<(), Failure> {
+    let file = record.body.get(17..).unwrap_or_default();
+    let (format, file) = match (record.kind, record.instance) {
+        (0xf01a, 0x3d4) => (Format::Emf, Cow::Owned(inflated(record, limits)?)),
+        (0xf01b, 0x216) => (Format::Wmf, Cow::Owned(inflated(record, limits)?)),
+        (0xf01d, 0x46a) => (Format::Jpeg, Cow::Borrowed(file)),
+        (0xf01e, 0x6e0) => (Format::Png, Cow::Borrowed(file)),
+        (0xf029, 0x6e4) => (Format::Tiff, Cow::Borrowed(file)),
+        // A bitmap without a file's header: 40 bytes or more, one plane.
+        (0xf01f, 0x7a8) if matches!(file, [40..=124, 0, 0, 0, _, _, _, _, _, _, _, _, 1, 0, ..]) => {
+            return Ok(());
         }
-        (0xf01d, 0x46a) => Format::Jpeg,
-        (0xf01e, 0x6e0) => Format::Png,
-        (0xf01f, 0x7a8) => return Ok(()),
-        (0xf029, 0x6e4) => Format::Tiff,
         _ => return unproved("there is a picture of an unknown kind"),
     };
-    let file = record.body.get(17..).unwrap_or_default();
-    match identify(file, &Declared::default()) {
+    match identify(&file, &Declared::default()) {
         found if found.format == format && found.objection.is_none() => Ok(()),
         _ => unproved("there is a picture that is none"),
+    }
+}
+
+/// The file in a metafile's record: digest 16, size u32, measures 24, stored size u32, deflate 0, filter 0xFE.
+fn inflated(record: &Record<'_>, limits: &Limits) -> Result<Vec<u8>, Failure> {
+    let stored = record.body.get(50..).unwrap_or_default();
+    let size = record.u32_at(16).unwrap_or_default();
+    let is_sound = u64::from(size) <= limits.max_bytes
+        && record.u32_at(44).and_then(|length| usize::try_from(length).ok()) == Some(stored.len())
+        && record.body.get(48..50) == Some(&[0, 0xfe]);
+    let mut file = Vec::new();
+    let mut inflater = flate2::read::ZlibDecoder::new(stored);
+    #[expect(clippy::disallowed_methods, reason = "capped by `take`")]
+    let read = inflater.by_ref().take(u64::from(size) + 1).read_to_end(&mut file);
+    let is_whole = inflater.total_in() == record.body.len().saturating_sub(50) as u64;
+    match is_sound && is_whole && read.ok() == usize::try_from(size).ok() {
+        true => Ok(file),
+        false => unproved("a metafile is not stored as it should be"),
     }
 }
 
