@@ -42,7 +42,7 @@ use crate::options::{Metadata, Signed};
 use crate::report::{Removed, What};
 use crate::summary;
 
-pub(crate) use verify::verify;
+pub(crate) use verify::{is_picture, verify};
 
 /// Names of streams and of a storage (MS-PPT 2.1).
 const DOCUMENT: &str = "PowerPoint Document";
