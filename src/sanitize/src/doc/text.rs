@@ -196,7 +196,7 @@ impl Text {
             out.extend(piece.characters.end.to_le_bytes());
         }
         for piece in &self.pieces {
-            let place = if piece.wide { piece.at } else { piece.at * 2 | 0x4000_0000 };
+            let place = if piece.wide { piece.at } else { (piece.at * 2) | 0x4000_0000 };
             out.extend(piece.flags.to_le_bytes());
             out.extend(place.to_le_bytes());
             out.extend(self.prm(piece.prm).to_le_bytes());
