@@ -38,8 +38,9 @@ use crate::compound::{Compound, Storage};
 use crate::failure::Failure;
 use crate::format::{Format, Rewritten};
 use crate::job::Job;
-use crate::options::Signed;
+use crate::options::{Metadata, Signed};
 use crate::report::{Removed, What};
+use crate::summary;
 
 pub(crate) use verify::verify;
 
@@ -57,7 +58,9 @@ pub(crate) fn rebuild(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<Rewr
     let fib = fib::Fib::parse(word)?;
     let table = root.stream(fib.table_name()).ok_or_else(|| missing(fib.table_name()))?;
     let data = root.stream(DATA).unwrap_or_default();
-    report(root, fib.table_name(), job)?;
+    let summary = root.stream(summary::STREAM).filter(|_| job.options.metadata == Metadata::Keep);
+    let summary = summary.and_then(summary::rewritten);
+    report(root, fib.table_name(), summary.as_deref(), job)?;
     compound.unreachable.note(job);
     if fib.has_glossary {
         job.removed(Removed::new(What::UnknownPart, "AutoText entries", 1));
@@ -70,11 +73,14 @@ pub(crate) fn rebuild(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<Rewr
     if !new.data.is_empty() {
         root.add(DATA, new.data);
     }
+    if let Some(summary) = summary {
+        root.add(summary::STREAM, summary);
+    }
     Ok(Rewritten { bytes: root.write()?, format: Format::Doc })
 }
 
-/// Notes the streams and storages that stay behind.
-fn report(root: &Storage<'_>, table: &str, job: &mut Job<'_>) -> Result<(), Failure> {
+/// Notes the streams and storages that stay behind. A summary that stays byte by byte has lost nothing.
+fn report(root: &Storage<'_>, table: &str, summary: Option<&[u8]>, job: &mut Job<'_>) -> Result<(), Failure> {
     /// Words in lower-case names that tell what they are.
     const WORDS: &[(&str, What)] = &[
         ("macros", What::Macro),
@@ -92,6 +98,9 @@ fn report(root: &Storage<'_>, table: &str, job: &mut Job<'_>) -> Result<(), Fail
         .chain(root.streams.iter().map(|stream| &stream.name));
     for name in names {
         let is_kept = |kept: &str| name.eq_ignore_ascii_case(kept);
+        if name == summary::STREAM && summary.is_some() && root.stream(name) == summary {
+            continue;
+        }
         // Which program made it; nothing is lost with that.
         if is_kept(WORD) || is_kept(table) || is_kept(DATA) || is_kept("\u{1}CompObj") {
             continue;

@@ -50,7 +50,7 @@ impl<'a> Data<'a> {
 
     /// The new place of a form field's data at `at`; `None`: there is none, or other data.
     pub(super) fn form(&mut self, at: u32, job: &mut Job<'_>) -> Result<Option<u32>, Failure> {
-        self.rebuilt(Kind::Form, at, job, form)
+        self.rebuilt(Kind::Form, at, job, |old, _| form(old))
     }
 
     /// The new place of the modifiers at `at`.
@@ -139,7 +139,7 @@ fn picture(old: &[u8], job: &mut Job<'_>) -> Result<Vec<u8>, Failure> {
 }
 
 /// A form field's data without its macros (MS-DOC 2.9.78).
-fn form(old: &[u8], _: &mut Job<'_>) -> Result<Option<Vec<u8>>, Failure> {
+pub(super) fn form(old: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
     const MARK: u32 = 0xffff_ffff;
     const HAS_CHOICES: u16 = 0x8000;
     let (_, content) = parts(old)?;

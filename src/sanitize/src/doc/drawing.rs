@@ -86,7 +86,7 @@ pub(super) fn rebuild_inline(content: &[u8], job: &mut Job<'_>) -> Result<Vec<u8
     for picture in Records(pictures) {
         match Entry::parse(picture?)? {
             Entry::Here(record) => {
-                Entry::put(&mut out, &Blip::rebuild(&record, "picture in the text", job)?, 1, None)?
+                Entry::put(&mut out, &Blip::rebuild(&record, "picture in the text", job)?, 1, None)?;
             }
             Entry::Empty | Entry::Elsewhere(_) => Entry::put_empty(&mut out)?,
         }

@@ -190,8 +190,11 @@ impl Fib {
         out.extend(new.text.end.to_le_bytes());
         words(&mut out, &[14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, self.far_east_language, 22]);
         let mut longs = [0_u32; 22];
-        let mut set =
-            |index: usize, value: u32| longs.iter_mut().nth(index).into_iter().for_each(|long| *long = value);
+        let mut set = |index: usize, value: u32| {
+            if let Some(long) = longs.get_mut(index) {
+                *long = value;
+            }
+        };
         set(0, new.length);
         LENGTHS.iter().zip(self.lengths).for_each(|(&index, length)| set(index, length));
         let [(first_character, characters), (first_paragraph, paragraphs)] = new.pages;

@@ -6,8 +6,8 @@
 //! ```
 //!
 //! The text alone says what a field is, whatever the table of fields said; the table is written anew for what stays. A
-//! field that the table did not have is refused: programs disagree on it. Blanked characters become hidden spaces, so
-//! that no position changes.
+//! field that the table did not have is refused, for programs disagree on it; but marks of indexes and tables are never
+//! in it. Blanked characters become hidden spaces, so that no position changes.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -23,6 +23,9 @@ pub(super) const IS_INSERTED: u8 = 2;
 
 /// Characters that other structures count on: cell and paragraph marks, sections, notes, drawings.
 const STRUCTURE: [u16; 6] = [0x02, 0x05, 0x07, 0x08, 0x0c, 0x0d];
+
+/// Fields without a result that Word does not put into the table.
+const MARKS: [&str; 3] = ["XE", "TC", "TA"];
 
 /// Flags of a field's end that stay: differs, edited, locked, private.
 const END_FLAGS: u8 = 0x01 | 0x08 | 0x10 | 0x20;
@@ -143,6 +146,11 @@ impl Open {
             is_blank(&self.all) || is_blank(&self.accepted) || is_blank(&self.rejected);
     }
 
+    /// Whether it marks an entry of an index or table and shows nothing.
+    fn is_mark(&self) -> bool {
+        self.separator.is_none() && MARKS.contains(&keyword(&read(&self.all)).as_str())
+    }
+
     fn refused(&self, links: Links) -> Option<What> {
         let readings = [&self.all, &self.accepted, &self.rejected].map(|units| read(units));
         let is_link = |text: &str| links == Links::Remove && keyword(text) == "HYPERLINK";
@@ -151,7 +159,8 @@ impl Open {
             .filter(|text| !text.trim().is_empty())
             .find_map(|text| refused(text).or_else(|| is_link(text).then_some(What::Link)));
         let is_empty = readings.iter().all(|text| text.trim().is_empty());
-        let is_unsure = self.keyword_is_computed || !self.is_declared || self.all.len() > MAX_INSTRUCTION;
+        let is_undeclared = !self.is_declared && !self.is_mark();
+        let is_unsure = self.keyword_is_computed || is_undeclared || self.all.len() > MAX_INSTRUCTION;
         found.or_else(|| (is_unsure || is_empty).then_some(What::Field))
     }
 }
@@ -200,11 +209,14 @@ impl Scan<'_> {
     /// Decides on a field; `end` is `None` when its story ended first.
     fn close(&mut self, open: &Open, end: Option<u32>) {
         let what = open.refused(self.links);
-        let declared = end.is_some_and(|end| self.is_declared(end, FIELD_END));
-        let (Some(end), None, true) = (end, what, declared) else {
+        let is_declared = open.is_declared && end.is_some_and(|end| self.is_declared(end, FIELD_END));
+        let (Some(end), None, true) = (end, what, is_declared || open.is_mark()) else {
             self.refuse(open, end, what.unwrap_or(What::Field));
             return;
         };
+        if !is_declared {
+            return;
+        }
         self.kept.push((open.begin, FIELD_BEGIN, flt(&read(&open.all), self.value(open.begin))));
         self.kept.extend(open.separator.map(|at| (at, FIELD_SEPARATOR, 0xff)));
         let separator = open.separator.map_or(0, |_| HAS_SEPARATOR);

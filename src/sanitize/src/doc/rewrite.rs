@@ -23,6 +23,8 @@ use crate::report::{Removed, What};
 
 /// Word writes no shorter streams.
 const MIN_STREAM: usize = 4096;
+/// Rounds of decisions on fields.
+const MAX_ROUNDS: u32 = 8;
 
 /// The streams of a document.
 #[derive(Debug)]
@@ -56,7 +58,7 @@ pub(super) fn rebuild(
             *place = Some(bytes);
         }
     };
-    let mut document = Document { blank: vec![false; text.units.len()], text, data: Data::new(data) };
+    let mut document = Document { blank: vec![false; word.len()], text, data: Data::new(data) };
     for (index, table) in document.fields(fib, table, &characters, job)? {
         set(index, table);
     }
@@ -137,7 +139,7 @@ pub(super) fn rebuild(
 /// The text, and what becomes of it.
 struct Document<'a> {
     text: Text,
-    /// Characters that become hidden spaces.
+    /// Characters that become hidden spaces, by their places in the stream.
     blank: Vec<bool>,
     data: Data<'a>,
 }
@@ -190,29 +192,53 @@ impl Document<'_> {
                 changes.get_mut(range).unwrap_or_default().fill(marks.changes);
             }
         }
-        let mut tables = Vec::new();
-        for story in Story::ALL {
-            let (index, name) = entry::fields(story);
-            let positions = fib.story(story);
-            let declared = fields::declared(fib.structure(index, table)?.unwrap_or_default(), &positions);
-            let decided = fields::decide(&self.text, &positions, &declared, &changes, job.options.links);
-            for what in decided.refused {
-                job.removed(Removed::new(what, name, 1));
+        // Pieces that share characters may make a field of what another decision has left.
+        for _ in 0..MAX_ROUNDS {
+            let mut tables = Vec::new();
+            let mut is_done = true;
+            for story in Story::ALL {
+                let (index, name) = entry::fields(story);
+                let positions = fib.story(story);
+                let declared = fields::declared(fib.structure(index, table)?.unwrap_or_default(), &positions);
+                let decided = fields::decide(&self.text, &positions, &declared, &changes, job.options.links);
+                for what in decided.refused {
+                    job.removed(Removed::new(what, name, 1));
+                }
+                is_done &= decided.blank.is_empty();
+                decided.blank.into_iter().flatten().for_each(|position| self.set_blank(position));
+                tables.extend(decided.table.map(|table| (index, table)));
             }
-            decided.blank.into_iter().flatten().for_each(|position| self.set_blank(position));
-            tables.extend(decided.table.map(|table| (index, table)));
+            if is_done {
+                return Ok(tables);
+            }
+            self.read_blanks();
         }
-        Ok(tables)
+        Err(broken("the fields of the document depend on each other"))
     }
 
     fn set_blank(&mut self, position: u32) {
-        if let Some(blank) = usize::try_from(position).ok().and_then(|at| self.blank.get_mut(at)) {
+        if let Some(blank) = self.text.place(position).and_then(|at| self.blank.get_mut(at)) {
             *blank = true;
         }
     }
 
+    /// Puts the spaces into the text.
+    fn read_blanks(&mut self) {
+        let units: Vec<u16> = self
+            .text
+            .places()
+            .zip(&self.text.units)
+            .map(|((at, _), unit)| if self.is_blank_at(at) { u16::from(b' ') } else { *unit })
+            .collect();
+        self.text.units = units;
+    }
+
+    fn is_blank_at(&self, at: u32) -> bool {
+        usize::try_from(at).ok().and_then(|at| self.blank.get(at)).copied().unwrap_or(true)
+    }
+
     fn is_blank(&self, position: u32) -> bool {
-        usize::try_from(position).ok().and_then(|at| self.blank.get(at)).copied().unwrap_or(true)
+        self.text.place(position).and_then(|at| self.blank.get(at)).copied().unwrap_or(true)
     }
 
     /// The formatting of characters anew, cut where blanked characters begin and end.
@@ -275,16 +301,19 @@ impl Document<'_> {
 
     /// Parts of the stream in order, each blanked as a whole or not at all.
     fn parts(&self, spans: &[(std::ops::Range<u32>, u32, u32)]) -> Vec<(std::ops::Range<u32>, bool)> {
+        let characters = |(positions, at, width): &(std::ops::Range<u32>, u32, u32)| {
+            let (at, width) = (*at, *width);
+            (0..positions.end - positions.start).map(move |index| (at + index * width, width))
+        };
+        let mut characters: Vec<(u32, u32)> = spans.iter().flat_map(characters).collect();
+        characters.sort_unstable();
+        characters.dedup();
         let mut parts: Vec<(std::ops::Range<u32>, bool)> = Vec::new();
-        for (positions, at, width) in spans {
-            let mut at = *at;
-            for position in positions.clone() {
-                let blank = self.is_blank(position);
-                match parts.last_mut() {
-                    Some((bytes, known)) if *known == blank && bytes.end == at => bytes.end += width,
-                    _ => parts.push((at..at + width, blank)),
-                }
-                at += width;
+        for (at, width) in characters {
+            let blank = self.is_blank_at(at);
+            match parts.last_mut() {
+                Some((bytes, known)) if *known == blank && bytes.end == at => bytes.end += width,
+                _ => parts.push((at..at + width, blank)),
             }
         }
         parts

@@ -32,9 +32,6 @@ pub(super) fn rebuild(sheet: &[u8]) -> Result<Vec<u8>, Failure> {
         let style = if style.is_empty() { Vec::new() } else { rebuild_style(style, fixed)? };
         out.extend(u16::try_from(style.len()).map_err(Failure::malformed)?.to_le_bytes());
         out.extend(&style);
-        if style.len() % 2 == 1 {
-            out.push(0);
-        }
     }
     Ok(out)
 }
@@ -53,6 +50,7 @@ fn rebuild_style(style: &[u8], fixed: usize) -> Result<Vec<u8>, Failure> {
     out.extend(name_length.to_le_bytes());
     out.extend(name);
     out.extend([0, 0]);
+    out.resize(out.len().next_multiple_of(2), 0);
     let mut count = 0;
     for &is_paragraph in formatting.iter().take(usize::from(packed & 0xf)) {
         let at = style.len() - reader.rest().len();
@@ -63,12 +61,10 @@ fn rebuild_style(style: &[u8], fixed: usize) -> Result<Vec<u8>, Failure> {
         let list = reader.take(length.into())?;
         let (number, list) = list.split_at_checked(if is_paragraph { 2 } else { 0 }).unwrap_or_default();
         let list = sprm::clean_shared(list);
-        if out.len() % 2 == 1 {
-            out.push(0);
-        }
         out.extend(u16::try_from(number.len() + list.len()).map_err(Failure::malformed)?.to_le_bytes());
         out.extend(number);
         out.extend(list);
+        out.resize(out.len().next_multiple_of(2), 0);
         count += 1;
     }
     // How the style was before a tracked change is left out.

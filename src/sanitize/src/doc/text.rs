@@ -1,7 +1,8 @@
 //! The text (MS-DOC 2.8.35, 2.9.38): pieces of the WordDocument stream, of one or two bytes for each character.
 //!
 //! Invariants: the pieces follow each other without a gap from character position 0 to the end of the document; each
-//! lies in the stream, behind the information block, and no two share a byte.
+//! lies in the stream, behind the information block. Pieces may share characters, as after a quick save they do, but
+//! never half a character.
 
 use std::ops::Range;
 
@@ -38,11 +39,16 @@ impl Piece {
     }
 }
 
+/// Pieces that a text may have when some share characters.
+const MAX_SHARED: usize = 4096;
+
 #[derive(Debug)]
 pub(super) struct Text {
     pub(super) pieces: Vec<Piece>,
     /// Numbers of the pieces in the order of the stream.
     by_place: Vec<usize>,
+    /// Some pieces have characters in common.
+    shared: bool,
     /// One unit of UTF-16 for each character.
     pub(super) units: Vec<u16>,
     /// Formatting that pieces refer to.
@@ -107,12 +113,9 @@ impl Text {
         }
         let mut by_place: Vec<usize> = (0..pieces.len()).collect();
         by_place.sort_by_key(|&number| pieces.get(number).map(|piece| piece.at));
-        let mut end = 0;
-        for piece in by_place.iter().filter_map(|&number| pieces.get(number)) {
-            if piece.at < end {
-                return Err(broken("two pieces of the text share bytes"));
-            }
-            end = piece.bytes().end;
+        let shared = shared(by_place.iter().filter_map(|&number| pieces.get(number)))?;
+        if shared && pieces.len() > MAX_SHARED || characters > u32_of(word.len())? {
+            return Err(broken("the text has too many pieces"));
         }
         let mut units = Vec::new();
         for piece in &pieces {
@@ -123,7 +126,7 @@ impl Text {
                 false => units.extend(bytes.iter().map(|&byte| windows_1252(byte))),
             }
         }
-        Ok(Self { pieces, by_place, units, modifiers })
+        Ok(Self { pieces, by_place, shared, units, modifiers })
     }
 
     pub(super) fn unit(&self, position: u32) -> u16 {
@@ -140,12 +143,16 @@ impl Text {
     /// The character positions whose bytes lie in a part of the stream, in the order of the stream. Each comes with
     /// the bytes of one character.
     pub(super) fn within(&self, bytes: &Range<u32>) -> Vec<(Range<u32>, u32, u32)> {
-        let first = self.by_place.partition_point(|&number| {
-            self.pieces.get(number).is_some_and(|piece| piece.bytes().end <= bytes.start)
-        });
+        let first = match self.shared {
+            true => 0,
+            false => self.by_place.partition_point(|&number| {
+                self.pieces.get(number).is_some_and(|piece| piece.bytes().end <= bytes.start)
+            }),
+        };
         let pieces = self.by_place.iter().skip(first).filter_map(|&number| self.pieces.get(number));
         pieces
             .take_while(|piece| piece.at < bytes.end)
+            .filter(|piece| piece.bytes().end > bytes.start)
             .map(|piece| {
                 let width = piece.width();
                 let skipped = bytes.start.saturating_sub(piece.at).div_ceil(width);
@@ -155,6 +162,22 @@ impl Text {
                 (start..end.max(start), piece.at + skipped * width, width)
             })
             .collect()
+    }
+
+    /// Where each character is in the stream, and its bytes.
+    pub(super) fn places(&self) -> impl Iterator<Item = (u32, u32)> {
+        self.pieces.iter().flat_map(|piece| {
+            let width = piece.width();
+            (0..piece.characters.end - piece.characters.start)
+                .map(move |index| (piece.at + index * width, width))
+        })
+    }
+
+    /// Where a character is in the stream.
+    pub(super) fn place(&self, position: u32) -> Option<usize> {
+        let number = self.pieces.partition_point(|piece| piece.characters.end <= position);
+        let piece = self.pieces.get(number).filter(|piece| piece.characters.contains(&position))?;
+        usize::try_from(piece.at + (position - piece.characters.start) * piece.width()).ok()
     }
 
     /// The piece table anew. `clean` gives what may stay of a modifier.
@@ -173,7 +196,7 @@ impl Text {
             out.extend(piece.characters.end.to_le_bytes());
         }
         for piece in &self.pieces {
-            let place = if piece.wide { piece.at } else { piece.at * 2 | 0x4000_0000 };
+            let place = if piece.wide { piece.at } else { (piece.at * 2) | 0x4000_0000 };
             out.extend(piece.flags.to_le_bytes());
             out.extend(place.to_le_bytes());
             out.extend(self.prm(piece.prm).to_le_bytes());
@@ -192,6 +215,25 @@ impl Text {
         };
         if stays { prm } else { 0 }
     }
+}
+
+/// Whether any of the pieces, which come in the order of the stream, have bytes in common.
+fn shared<'a>(pieces: impl Iterator<Item = &'a Piece>) -> Result<bool, Failure> {
+    let mut widest: Option<&Piece> = None;
+    let mut shared = false;
+    for piece in pieces {
+        let over = widest.filter(|widest| piece.at < widest.bytes().end);
+        if let Some(over) = over {
+            shared = true;
+            if over.wide != piece.wide || (piece.at - over.at) % piece.width() != 0 {
+                return Err(broken("two pieces of the text read the same bytes in two ways"));
+            }
+        }
+        if over.is_none_or(|over| over.bytes().end < piece.bytes().end) {
+            widest = Some(piece);
+        }
+    }
+    Ok(shared)
 }
 
 /// Characters of one byte (MS-DOC 2.9.73, FcCompressed).
