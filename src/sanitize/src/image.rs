@@ -9,10 +9,13 @@
 //! Invariants: width × height and the decoded size are checked before anything is decoded; rebuilding a rebuilt
 //! picture changes no byte (PNG: lossless and deterministic; JPEG: our own encoding is recognised, see [`jpeg::own`]).
 
+mod bmp;
 mod exif;
+mod gif;
 mod icc;
 mod jpeg;
 mod png;
+mod webp;
 
 use crate::failure::Failure;
 use crate::format::{Format, Rewritten};
@@ -27,6 +30,9 @@ pub(crate) fn rebuild(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result
     let bytes = match format {
         Format::Jpeg => jpeg::rebuild(bytes, job)?,
         Format::Png => png::rebuild(bytes, job)?,
+        Format::Gif => gif::rebuild(bytes, job)?,
+        Format::Bmp => bmp::rebuild(bytes, job)?,
+        Format::Webp => webp::rebuild(bytes, job)?,
         other => return Err(Failure::Refused(format!("pictures of type {other} are not accepted"))),
     };
     match u64::try_from(bytes.len()) {
@@ -43,6 +49,9 @@ pub(crate) fn rebuild(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result
 pub(crate) fn verify(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result<(), Failure> {
     let proof = match format {
         Format::Jpeg => jpeg::verify(bytes),
+        Format::Gif => gif::verify(bytes, job.limits),
+        Format::Bmp => bmp::verify(bytes, job.limits),
+        Format::Webp => webp::verify(bytes, job.limits),
         _ => png::verify(bytes, job.limits),
     };
     proof.map_err(|failure| Failure::Unproved(failure.to_string()))

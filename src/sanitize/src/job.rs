@@ -168,6 +168,11 @@ impl Job<'_> {
         }
     }
 
+    /// Shows the inspector content that is no file of its own: a mail's text, decoded.
+    pub(crate) fn inspect(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.inspector.inspect(bytes, Seen { depth: self.depth + 1, rebuilt: false }).map(|_| ())
+    }
+
     /// The report of the last file given to [`Job::nested`].
     pub(crate) fn last_child(&self) -> Option<&Report> {
         self.children.last()
@@ -291,11 +296,21 @@ pub(crate) fn bench<T>(
     limits: &Limits,
     test: impl FnOnce(&mut Job<'_>) -> T,
 ) -> (T, Vec<Removed>, Vec<Report>) {
+    bench_choosing(limits, &Options::default(), test)
+}
+
+/// As [`bench`], with options.
+#[cfg(test)]
+pub(crate) fn bench_choosing<T>(
+    limits: &Limits,
+    options: &Options,
+    test: impl FnOnce(&mut Job<'_>) -> T,
+) -> (T, Vec<Removed>, Vec<Report>) {
     let mut budget = Budget::of(limits);
     let mut inspector = NoInspector;
     let mut job = Job {
         limits,
-        options: &Options::default(),
+        options,
         depth: 0,
         budget: &mut budget,
         inspector: &mut inspector,

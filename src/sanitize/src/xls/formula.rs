@@ -135,7 +135,7 @@ impl Reader<'_> {
         let count = usize::from(self.byte()?);
         let (text, end) = super::text::characters(self.tokens, self.at, count)?;
         self.at = end;
-        Some(crate::ooxml::link::is_web(&text))
+        Some(crate::markup::link::is_web(&text))
     }
 
     fn classed(&mut self, token: u8) -> Option<()> {

@@ -7,7 +7,7 @@
 //! Only addresses of the web and mail, and places in the workbook itself, are written anew; everything else is gone.
 
 use super::record::u32_at;
-use crate::ooxml::link::is_web;
+use crate::markup::link::is_web;
 
 /// Class of hyperlink objects, {79EAC9D0-BAF9-11CE-8C82-00AA004BA90B}.
 pub(super) const CLASS: [u8; 16] =
