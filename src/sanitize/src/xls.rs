@@ -140,8 +140,7 @@ fn rebuild_stream(stream: &[u8], job: &mut Job<'_>) -> Result<Vec<u8>, Failure> 
 
     let kept: Vec<Kept> = sheets.iter().map(|(kept, _)| *kept).collect();
     let targets = globals.targets(&kept, job);
-    let listed_strings = groups.iter().find(|group| group.head.code == code::SST);
-    let mut strings = match listed_strings {
+    let mut strings = match groups.iter().find(|group| group.head.code == code::SST) {
         Some(group) => Strings::parse(group, job)?,
         None => Strings::default(),
     };
@@ -165,7 +164,7 @@ fn rebuild_stream(stream: &[u8], job: &mut Job<'_>) -> Result<Vec<u8>, Failure> 
     }
 
     let mut out = Writer::default();
-    let places = globals.write(&groups, &kept, listed_strings.map(|_| &strings), &mut out, job)?;
+    let places = globals.write(&groups, &kept, &strings, &mut out, job)?;
     let mut out = out.out;
     let base = out.len();
     for (place, start) in places.into_iter().zip(starts) {

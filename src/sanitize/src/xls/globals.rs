@@ -209,7 +209,7 @@ impl Globals {
         &self,
         groups: &[Group<'_>],
         kept: &[Kept],
-        strings: Option<&Strings>,
+        strings: &Strings,
         to: &mut Writer,
         job: &mut Job<'_>,
     ) -> Result<Vec<usize>, Failure> {
@@ -219,7 +219,13 @@ impl Globals {
         let (mut wrote_books, mut wrote_pictures, mut wrote_strings) = (false, false, false);
         for group in groups {
             match group.head.code {
-                code::BOF | code::EOF => to.put_group(&Group { tail: &[], ..*group })?,
+                code::BOF => to.put(code::BOF, group.head.body)?,
+                code::EOF => {
+                    if !wrote_strings && strings.len() > 0 {
+                        strings.write(to)?;
+                    }
+                    to.put(code::EOF, &[])?;
+                }
                 code::BOUND_SHEET => {
                     let Some((sheet, kept)) = sheets.next() else { continue };
                     places.push(to.out.len() + 4);
@@ -245,7 +251,7 @@ impl Globals {
                     }
                 }
                 code::SST => {
-                    if let (Some(strings), false) = (strings, std::mem::replace(&mut wrote_strings, true)) {
+                    if !std::mem::replace(&mut wrote_strings, true) {
                         strings.write(to)?;
                     }
                 }
@@ -268,8 +274,13 @@ impl Globals {
                 }
                 0x0896 => job.removed(Removed::new(What::UnknownPart, "theme", 1)),
                 0x087c | 0x087d | 0x0892 if self.own_theme => {}
-                other => match fate(Scope::Globals, other) {
-                    Fate::Copied => to.put_group(group)?,
+                other => match fate(Scope::Globals, other, group.head.body.len()) {
+                    Fate::Copied => {
+                        to.put(other, group.head.body)?;
+                        if !group.tail.is_empty() {
+                            job.removed(Removed::new(What::UnknownPart, &place(code::CONTINUE), 1));
+                        }
+                    }
                     Fate::Dropped => {}
                     Fate::Removed(what) => job.removed(Removed::new(what, &place(other), 1)),
                 },

@@ -31,7 +31,6 @@ const PLACEABLE: [u8; 4] = [0xd7, 0xcd, 0xc6, 0x9a];
 mod blip {
     pub(super) const EMF: u16 = 0xf01a;
     pub(super) const WMF: u16 = 0xf01b;
-    pub(super) const PICT: u16 = 0xf01c;
     pub(super) const JPEG: u16 = 0xf01d;
     pub(super) const PNG: u16 = 0xf01e;
     pub(super) const DIB: u16 = 0xf01f;
@@ -175,10 +174,9 @@ fn metafile_head(record: &Art<'_>) -> Option<[u8; METAFILE]> {
 }
 
 /// The picture as a file of its own.
-fn file_of(record: &Art<'_>, job: &mut Job<'_>) -> Result<Option<Vec<u8>>, Failure> {
+pub(super) fn file_of(record: &Art<'_>, job: &mut Job<'_>) -> Result<Option<Vec<u8>>, Failure> {
     let Content::Atom(body) = record.content else { return Ok(None) };
     let start = digests(record);
-    // The JPEG in CMYK has an even and an odd instance as the others.
     Ok(match record.kind {
         blip::EMF | blip::WMF => {
             let (Some(head), Some(data)) = (body.get(start..start + METAFILE), body.get(start + METAFILE..))
@@ -193,7 +191,6 @@ fn file_of(record: &Art<'_>, job: &mut Job<'_>) -> Result<Option<Vec<u8>>, Failu
         }
         blip::JPEG | blip::CMYK_JPEG | blip::PNG | blip::TIFF => body.get(start + 1..).map(<[u8]>::to_vec),
         blip::DIB => body.get(start + 1..).and_then(bitmap_file),
-        blip::PICT => None,
         _ => None,
     })
 }

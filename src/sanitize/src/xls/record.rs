@@ -42,6 +42,8 @@ pub(super) mod code {
     pub(crate) const SHARED_FORMULA: u16 = 0x04bc;
     pub(crate) const HLINK_TOOLTIP: u16 = 0x0800;
     pub(crate) const BOF: u16 = 0x0809;
+    pub(crate) const FEATURE_HEADER: u16 = 0x0867;
+    pub(crate) const FEATURE: u16 = 0x0868;
     pub(crate) const CHART_REFERENCE: u16 = 0x1051;
     pub(crate) const CHART_FILL: u16 = 0x1066;
 }

@@ -26,8 +26,14 @@ pub(super) struct Context<'a> {
 const VIEW_BEGIN: u16 = 0x01aa;
 const VIEW_END: u16 = 0x01ab;
 
-/// A cell whose formula may not stay, waiting for its text: row, column, format.
-type Waiting = [u8; 6];
+/// What the next String record is for.
+enum Awaited {
+    Nothing,
+    /// The value of a formula that stays.
+    Value,
+    /// The text of a cell whose formula may not stay: row, column, format.
+    Cell([u8; 6]),
+}
 
 /// Writes a sheet or chart without what may not stay.
 pub(super) fn rebuild(
@@ -54,7 +60,8 @@ pub(super) fn rebuild(
             Drawing::default()
         }
     };
-    let mut page = Page { place, scope, context, to, drawing, anchors: HashMap::new(), waiting: None };
+    let mut page =
+        Page { place, scope, context, to, drawing, anchors: HashMap::new(), awaited: Awaited::Nothing };
     page.read_anchors(&groups, &layout);
     page.write(records, &groups, &layout, job)
 }
@@ -111,7 +118,7 @@ struct Page<'a, 'b> {
     drawing: Drawing,
     /// Cells that have an array or shared formula, and why it may not stay.
     anchors: HashMap<(u16, u16), Option<What>>,
-    waiting: Option<Waiting>,
+    awaited: Awaited,
 }
 
 /// A formula record's parts.
@@ -139,6 +146,21 @@ impl<'a> Cell<'a> {
     fn position(&self) -> (u16, u16) {
         let [a, b, c, d, ..] = self.head;
         (u16::from_le_bytes([a, b]), u16::from_le_bytes([c, d]))
+    }
+}
+
+/// Features that stay: what users may do on a protected sheet, and which errors are not marked. Exactly as long as these
+/// are: features of other sizes have been used to attack Excel.
+fn is_known_feature(record: &Record<'_>) -> bool {
+    let body = record.body;
+    let (kind, size) = (u16_at(body, 12), u32_at(body, 15));
+    match (record.code, kind) {
+        (code::FEATURE_HEADER, Some(2)) => body.len() == 23 && size == Some(u32::MAX),
+        (code::FEATURE_HEADER, Some(3)) => body.len() == 19 && size == Some(0),
+        (code::FEATURE, Some(3)) => {
+            u16_at(body, 19).is_some_and(|count| body.len() == 27 + 8 * usize::from(count) + 4)
+        }
+        _ => false,
     }
 }
 
@@ -207,7 +229,7 @@ impl Page<'_, '_> {
                 continue;
             }
             if !matches!(group.head.code, code::ARRAY | code::SHARED_FORMULA | 0x0236 | code::STRING) {
-                self.blank()?;
+                self.no_text()?;
             }
             match group.head.code {
                 code::BOF | code::EOF => self.to.put(group.head.code, body)?,
@@ -215,7 +237,9 @@ impl Page<'_, '_> {
                 code::ARRAY | code::SHARED_FORMULA => self.range(&group.head, job)?,
                 code::STRING => self.string(group)?,
                 code::LABEL_SST => match u32_at(body, 6) {
-                    Some(text) if text < self.context.shared => self.to.put(code::LABEL_SST, body)?,
+                    Some(text) if text < self.context.shared && body.len() == 10 => {
+                        self.to.put(code::LABEL_SST, body)?;
+                    }
                     _ => self.to.put(code::BLANK, body.get(..6).unwrap_or_default())?,
                 },
                 code::MSO_DRAWING | code::OBJ | code::TXO => chart |= self.drawing.write(here, self.to)?,
@@ -238,17 +262,23 @@ impl Page<'_, '_> {
                     }
                 }
                 code::HLINK_TOOLTIP => {
-                    if linked {
+                    if linked && body.len() <= 540 {
                         self.to.put(code::HLINK_TOOLTIP, body)?;
                     }
                 }
                 code::CHART_REFERENCE => self.chart_reference(body, job)?,
                 code::CHART_FILL => self.chart_fill(&group.whole(), job)?,
-                // FeatHdr, Feat: protection of ranges, and which errors are not marked.
-                0x0867 | 0x0868 if matches!(u16_at(body, 12), Some(2 | 3)) => self.to.put_group(group)?,
-                0x0867 | 0x0868 => {}
-                other => match fate(self.scope, other) {
-                    Fate::Copied => self.to.put_group(group)?,
+                code::FEATURE_HEADER | code::FEATURE if is_known_feature(&group.head) => {
+                    self.to.put(group.head.code, body)?;
+                }
+                code::FEATURE_HEADER | code::FEATURE => {}
+                other => match fate(self.scope, other, body.len()) {
+                    Fate::Copied => {
+                        self.to.put(other, body)?;
+                        if !group.tail.is_empty() {
+                            job.removed(Removed::new(What::UnknownPart, &record_name(code::CONTINUE), 1));
+                        }
+                    }
                     Fate::Dropped => {}
                     Fate::Removed(What::UnknownPart) => {
                         job.removed(Removed::new(What::UnknownPart, &record_name(other), 1));
@@ -261,10 +291,10 @@ impl Page<'_, '_> {
     }
 
     /// Writes an empty cell for a text that did not come.
-    fn blank(&mut self) -> Result<(), Failure> {
-        match self.waiting.take() {
-            Some(head) => self.to.put(code::BLANK, &head),
-            None => Ok(()),
+    fn no_text(&mut self) -> Result<(), Failure> {
+        match std::mem::replace(&mut self.awaited, Awaited::Nothing) {
+            Awaited::Cell(head) => self.to.put(code::BLANK, &head),
+            Awaited::Value | Awaited::Nothing => Ok(()),
         }
     }
 
@@ -278,6 +308,7 @@ impl Page<'_, '_> {
             None => found.refused,
         };
         let Some(what) = refused else {
+            self.awaited = Awaited::Value;
             let mut out = cell.head.to_vec();
             out.extend(cell.value);
             out.extend((cell.flags & 0x2f).to_le_bytes());
@@ -291,7 +322,7 @@ impl Page<'_, '_> {
         let with = |rest: &[u8]| [cell.head.as_slice(), rest].concat();
         match cell.value {
             [0, .., 0xff, 0xff] => {
-                self.waiting = Some(cell.head);
+                self.awaited = Awaited::Cell(cell.head);
                 Ok(())
             }
             [1, _, value, .., 0xff, 0xff] => self.to.put(code::BOOL_ERR, &with(&[value, 0])),
@@ -323,12 +354,13 @@ impl Page<'_, '_> {
         let Some(text) = text::of_group(group) else {
             return Err(Failure::Malformed("a text of the workbook is damaged".to_owned()));
         };
-        match self.waiting.take() {
-            Some(head) => {
+        match std::mem::replace(&mut self.awaited, Awaited::Nothing) {
+            Awaited::Cell(head) => {
                 let number = self.context.strings.add(&text)?;
                 self.to.put(code::LABEL_SST, &[head.as_slice(), &number.to_le_bytes()].concat())
             }
-            None => self.to.put_group(group),
+            Awaited::Value => self.to.put_group(group),
+            Awaited::Nothing => Ok(()),
         }
     }
 

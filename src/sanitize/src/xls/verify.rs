@@ -7,7 +7,7 @@ use super::art::{self, Art, Content};
 use super::formula::{self, Sheets, Targets};
 use super::link::{self, Link};
 use super::record::{Record, code, kind, record_at, u16_at, u32_at};
-use super::{function, globals, text};
+use super::{function, globals, picture, text};
 use crate::compound::Compound;
 use crate::failure::Failure;
 use crate::format::Format;
@@ -67,7 +67,7 @@ pub(crate) fn verify(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<(), F
     if !shapes.is_empty() {
         return unproved("a sheet does not end");
     }
-    search_pictures(&pictures)
+    search_pictures(&pictures, job)
 }
 
 /// What the globals say.
@@ -314,20 +314,22 @@ fn search_properties(body: &[u8], count: u16, book: &Book) -> Result<(), Failure
 }
 
 /// Every picture is of a type that is rebuilt.
-fn search_pictures(bytes: &[u8]) -> Result<(), Failure> {
+fn search_pictures(bytes: &[u8], job: &mut Job<'_>) -> Result<(), Failure> {
     if bytes.is_empty() {
         return Ok(());
     }
     let Some(records) = art::parse(bytes, 0) else { return unproved("the pictures cannot be read") };
-    records.iter().try_for_each(search_picture)
+    records.iter().try_for_each(|record| search_picture(record, job))
 }
 
-fn search_picture(record: &Art<'_>) -> Result<(), Failure> {
+fn search_picture(record: &Art<'_>, job: &mut Job<'_>) -> Result<(), Failure> {
     match &record.content {
-        Content::Container(records) => records.iter().try_for_each(search_picture),
+        Content::Container(records) => records.iter().try_for_each(|record| search_picture(record, job)),
         Content::Atom(body) if record.kind == art::kind::PICTURE_ENTRY => {
             match body.get(36..).filter(|_| body.get(33) == Some(&0)).and_then(|rest| art::parse(rest, 0)) {
-                Some(inner) if inner.len() < 2 => inner.iter().try_for_each(search_file),
+                Some(inner) if inner.len() < 2 => {
+                    inner.iter().try_for_each(|record| search_file(record, job))
+                }
                 _ => unproved("there is more than a picture"),
             }
         }
@@ -336,20 +338,19 @@ fn search_picture(record: &Art<'_>) -> Result<(), Failure> {
     }
 }
 
-fn search_file(record: &Art<'_>) -> Result<(), Failure> {
-    let Content::Atom(body) = record.content else { return unproved("a picture holds pictures") };
-    // Metafiles are compressed; their rebuilders prove them.
+fn search_file(record: &Art<'_>, job: &mut Job<'_>) -> Result<(), Failure> {
     let expected = match record.kind {
-        0xf01a | 0xf01b => return Ok(()),
+        0xf01a => Format::Emf,
+        0xf01b => Format::Wmf,
         0xf01d => Format::Jpeg,
         0xf01e => Format::Png,
+        0xf01f => Format::Bmp,
         0xf029 => Format::Tiff,
-        // A bitmap without its file header.
-        0xf01f => return Ok(()),
         _ => return unproved("there is a picture of another kind"),
     };
-    let file = body.get(17..).unwrap_or_default();
-    match identify(file, &Declared::default()).format == expected {
+    let file = picture::file_of(record, job)?.unwrap_or_default();
+    let found = identify(&file, &Declared::default());
+    match found.format == expected && found.format.is_rebuilt() && found.objection.is_none() {
         true => Ok(()),
         false => unproved("a picture is something else"),
     }
