@@ -82,7 +82,9 @@ impl<'a> Dib<'a> {
             width: header.width,
             height: header.height,
             info: header.write(info, kept.len(), usage)?,
-            slack: bits.len() > kept.len().next_multiple_of(4) || info.len() > info_length || header.has_profile,
+            slack: bits.len() > kept.len().next_multiple_of(4)
+                || info.len() > info_length
+                || header.has_profile,
             bits: kept,
         })
     }

@@ -40,7 +40,8 @@ pub(crate) fn rebuild(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<Rewr
 
 /// Reads a page from scratch: only what may be there is there.
 pub(crate) fn verify(bytes: &[u8], _: Format, _: &mut Job<'_>) -> Result<(), Failure> {
-    let page = std::str::from_utf8(bytes).map_err(|_| Failure::Unproved("the page is not UTF-8".to_owned()))?;
+    let page =
+        std::str::from_utf8(bytes).map_err(|_| Failure::Unproved("the page is not UTF-8".to_owned()))?;
     verify::page(page, false)
 }
 
@@ -78,7 +79,8 @@ pub(crate) fn decode(bytes: &[u8]) -> Result<String, Failure> {
 fn declared(start: &[u8]) -> Option<&'static Encoding> {
     let text: String = start.iter().map(|&b| char::from(b).to_ascii_lowercase()).collect();
     let after = |sign: &str| text.split_once(sign).map(|(_, behind)| behind);
-    let declaration = text.strip_prefix("<?xml").and_then(|rest| rest.split_once("?>")).map(|(inside, _)| inside);
+    let declaration =
+        text.strip_prefix("<?xml").and_then(|rest| rest.split_once("?>")).map(|(inside, _)| inside);
     let in_xml = declaration.and_then(|inside| inside.split_once("encoding")).map(|(_, behind)| behind);
     let behind = after("charset").or(in_xml)?.trim_start().strip_prefix('=')?;
     let label = behind.trim_start_matches(|c: char| c.is_ascii_whitespace() || matches!(c, '"' | '\''));
@@ -117,7 +119,12 @@ pub(crate) fn data_bytes(address: &str) -> Option<Vec<u8>> {
     );
     let (head, data) = address.split_once(',')?;
     let is_base64 = head.rsplit(';').next().is_some_and(|word| word.trim().eq_ignore_ascii_case("base64"));
-    let data = data.replace("%2B", "+").replace("%2F", "/").replace("%3D", "=").replace("%2b", "+").replace("%2f", "/");
+    let data = data
+        .replace("%2B", "+")
+        .replace("%2F", "/")
+        .replace("%3D", "=")
+        .replace("%2b", "+")
+        .replace("%2f", "/");
     let data: Vec<u8> = data.replace("%3d", "=").bytes().filter(|b| !b.is_ascii_whitespace()).collect();
     is_base64.then(|| FORGIVING.decode(data).ok()).flatten()
 }

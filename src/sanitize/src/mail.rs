@@ -63,9 +63,18 @@ enum Part {
     Text(String),
     Html(String),
     /// Shown in the HTML by its `cid:`.
-    Picture { id: String, name: String, format: Format, bytes: Vec<u8> },
+    Picture {
+        id: String,
+        name: String,
+        format: Format,
+        bytes: Vec<u8>,
+    },
     /// Attached.
-    File { name: String, format: Format, bytes: Vec<u8> },
+    File {
+        name: String,
+        format: Format,
+        bytes: Vec<u8>,
+    },
     Many(Kind, Vec<Part>),
 }
 

@@ -42,7 +42,9 @@ pub(super) fn page(text: &str, pictures: Pictures<'_>, job: &mut Job<'_>) -> Res
         }
         page = again;
     }
-    Err(Failure::Malformed("the page's elements are nested in a way that no two readings agree on".to_owned()))
+    Err(Failure::Malformed(
+        "the page's elements are nested in a way that no two readings agree on".to_owned(),
+    ))
 }
 
 fn pass(
@@ -152,10 +154,13 @@ impl Writer<'_, '_, '_> {
                 Some("meta") => self.note_meta(child),
                 Some("link") => self.note(What::ExternalReference, "element link"),
                 Some("base") => self.note(What::ExternalReference, "element base"),
-                Some("script" | "template") if self.is_in_head(id) => self.note(What::Script, "element script"),
+                Some("script" | "template") if self.is_in_head(id) => {
+                    self.note(What::Script, "element script")
+                }
                 _ => {}
             }
-            if !matches!(self.tree.data(child), Data::Element(name, _) if &*name.local == "svg" || &*name.local == "math") {
+            if !matches!(self.tree.data(child), Data::Element(name, _) if &*name.local == "svg" || &*name.local == "math")
+            {
                 self.head(child, depth + 1)?;
             }
         }
@@ -292,8 +297,8 @@ impl Writer<'_, '_, '_> {
                 What::EmbeddedObject
             }
             "audio" | "video" | "source" | "track" | "bgsound" => What::Multimedia,
-            "form" | "input" | "button" | "select" | "option" | "optgroup" | "textarea" | "fieldset" | "legend" | "label"
-            | "output" | "datalist" => What::Form,
+            "form" | "input" | "button" | "select" | "option" | "optgroup" | "textarea" | "fieldset"
+            | "legend" | "label" | "output" | "datalist" => What::Form,
             _ => What::UnknownPart,
         };
         self.note(what, &format!("element {name}"));
@@ -366,7 +371,8 @@ impl Writer<'_, '_, '_> {
     fn picture(&mut self, id: Id) -> Result<(), Failure> {
         let tree = self.tree;
         let Data::Element(_, attributes) = tree.data(id) else { return Ok(()) };
-        let value = |wanted: &str| attributes.iter().find(|a| &*a.name.local == wanted).map(|a| trimmed(&a.value));
+        let value =
+            |wanted: &str| attributes.iter().find(|a| &*a.name.local == wanted).map(|a| trimmed(&a.value));
         let source = match value("src") {
             None => None,
             Some(source) if !self.is_first && self.settled.contains(&source) => Some(source),

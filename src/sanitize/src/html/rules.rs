@@ -91,7 +91,8 @@ pub(super) fn style(declarations: &str) -> (String, Vec<String>) {
         if declaration.trim().is_empty() {
             continue;
         }
-        let parts = declaration.split_once(':').map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim()));
+        let parts =
+            declaration.split_once(':').map(|(name, value)| (name.trim().to_ascii_lowercase(), value.trim()));
         match parts {
             Some((name, value)) if is_property(&name) && is_value(value) => {
                 if !kept.is_empty() {
@@ -99,9 +100,12 @@ pub(super) fn style(declarations: &str) -> (String, Vec<String>) {
                 }
                 kept.push_str(&name);
                 kept.push_str(": ");
-                kept.extend(value.split_ascii_whitespace().enumerate().flat_map(|(n, word)| {
-                    [if n == 0 { "" } else { " " }, word]
-                }));
+                kept.extend(
+                    value
+                        .split_ascii_whitespace()
+                        .enumerate()
+                        .flat_map(|(n, word)| [if n == 0 { "" } else { " " }, word]),
+                );
             }
             _ => left.push(declaration.trim().to_owned()),
         }
@@ -202,7 +206,8 @@ pub(super) fn is_value(value: &str) -> bool {
     let last = before.next_back();
     last.is_some()
         && before.all(|call| {
-            let name = call.rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '-').next().unwrap_or_default();
+            let name =
+                call.rsplit(|c: char| !c.is_ascii_alphanumeric() && c != '-').next().unwrap_or_default();
             name.is_empty() && !call.ends_with('-') && value.to_ascii_lowercase().contains("calc(")
                 || listed(FUNCTIONS, &name.to_ascii_lowercase())
         })

@@ -44,7 +44,9 @@ fn structure_tables_and_styling_stay() {
 
 #[test]
 fn title_style_sheet_and_page_colours_stay() {
-    let (out, _) = rebuilt("<html lang=de><title> A\n B </title><style>p.x, li > b{margin:0cm;mso-x:1} @import 'x'; td{background:url(x);color:red}</style><body bgcolor=#fff onload=x()><p class=x>y");
+    let (out, _) = rebuilt(
+        "<html lang=de><title> A\n B </title><style>p.x, li > b{margin:0cm;mso-x:1} @import 'x'; td{background:url(x);color:red}</style><body bgcolor=#fff onload=x()><p class=x>y",
+    );
     assert_eq!(
         out,
         "<!doctype html>\n<html lang=\"de\">\n<head>\n<meta charset=\"utf-8\">\n<title>A B</title>\n<style>\np.x, li > b { margin: 0cm }\ntd { color: red }\n</style>\n</head>\n<body bgcolor=\"#fff\">\n<p class=\"x\">y</p>"
@@ -75,7 +77,9 @@ fn scripts_and_handlers_go() {
     ] {
         let (out, removed) = rebuilt(hostile);
         let lower = out.to_lowercase();
-        for word in ["script", "alert", "evil", "onerror", "expression", "url", "iframe", "svg", "<form", "behavior"] {
+        for word in
+            ["script", "alert", "evil", "onerror", "expression", "url", "iframe", "svg", "<form", "behavior"]
+        {
             assert!(!lower.contains(word), "{hostile} → {out}");
         }
         assert!(out.contains('x') && !removed.is_empty(), "{hostile} → {out} {removed:?}");
@@ -120,13 +124,15 @@ fn links_go_where_the_options_say_so() {
 fn data_pictures_are_rebuilt_and_other_data_is_not_smuggled() {
     let png = crate::image::tests::png(3, 2);
     let with_tail = [png.as_slice(), b"<script>alert(1)</script>"].concat();
-    let (out, _) = rebuilt(&format!("<img alt=a src='data:text/html;base64,{}'>", STANDARD.encode(&with_tail)));
+    let (out, _) =
+        rebuilt(&format!("<img alt=a src='data:text/html;base64,{}'>", STANDARD.encode(&with_tail)));
     let address = out.split('"').nth(1).unwrap();
     assert!(address.starts_with("data:image/png;base64,"), "{out}");
     let inner = data_bytes(address).unwrap();
     assert!(inner.starts_with(b"\x89PNG") && !inner.ends_with(b"</script>"));
 
-    let blank = format!("<img src=\"data:image/png;base64,{}\" alt=\"a\">", STANDARD.encode(crate::image::BLANK));
+    let blank =
+        format!("<img src=\"data:image/png;base64,{}\" alt=\"a\">", STANDARD.encode(crate::image::BLANK));
     for smuggled in [
         STANDARD.encode("<script>alert(1)</script>"),
         STANDARD.encode("<svg xmlns='http://www.w3.org/2000/svg'><script>alert(1)</script></svg>"),
@@ -136,7 +142,10 @@ fn data_pictures_are_rebuilt_and_other_data_is_not_smuggled() {
         assert_eq!(out, blank, "{smuggled}");
         assert!(removed.contains(&Removed::new(What::Picture, "picture in the page", 1)));
     }
-    assert_eq!(body("<p><img alt=a src='data:image/svg+xml,<svg onload=alert(1)>'></p>"), format!("<p>{blank}</p>"));
+    assert_eq!(
+        body("<p><img alt=a src='data:image/svg+xml,<svg onload=alert(1)>'></p>"),
+        format!("<p>{blank}</p>")
+    );
 }
 
 #[test]
@@ -209,7 +218,11 @@ fn unwrapping_settles() {
 
 #[test]
 fn proof_finds_what_must_be_gone() {
-    let whole = |inner: &str| format!("<!doctype html>\n<html>\n<head>\n<meta charset=\"utf-8\">\n<title></title>\n</head>\n<body>\n{inner}{PAGE_END}");
+    let whole = |inner: &str| {
+        format!(
+            "<!doctype html>\n<html>\n<head>\n<meta charset=\"utf-8\">\n<title></title>\n</head>\n<body>\n{inner}{PAGE_END}"
+        )
+    };
     assert!(verify::page(&whole("<p>x</p>"), false).is_ok());
     for bad in [
         "<script>x</script>",

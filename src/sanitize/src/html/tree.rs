@@ -140,8 +140,7 @@ pub(super) fn parse(text: &str, max_nesting: u32) -> Result<Tree, Failure> {
         parser.process(StrTendril::from_slice(chunk));
         rest = behind;
         let tree = parser.tokenizer.sink.sink.tree.borrow();
-        deepest =
-            tree.nodes.iter().skip(checked).map(|node| node.depth).fold(deepest, |a: u32, b| a.max(b));
+        deepest = tree.nodes.iter().skip(checked).map(|node| node.depth).fold(deepest, |a: u32, b| a.max(b));
         checked = tree.nodes.len();
         if deepest > max_nesting {
             return Err(Failure::Limit {

@@ -86,7 +86,8 @@ impl Search {
     fn tag(&self, tag: &Tag) -> Option<String> {
         const OURS: &str = "html head meta title style body";
         let name: &str = &tag.name;
-        *self.inside.borrow_mut() = if tag.kind == TagKind::StartTag { name.to_owned() } else { String::new() };
+        *self.inside.borrow_mut() =
+            if tag.kind == TagKind::StartTag { name.to_owned() } else { String::new() };
         if !rules::listed(OURS, name) && !rules::listed(rules::ELEMENTS, name) {
             return Some(format!("the element {name}"));
         }
@@ -101,7 +102,9 @@ impl Search {
         let lower = value.to_ascii_lowercase();
         let starts = |prefix: &str| lower.starts_with(prefix);
         let harmless = match key {
-            "href" => element == "a" && (starts("http:") || starts("https:") || starts("mailto:") || starts("#")),
+            "href" => {
+                element == "a" && (starts("http:") || starts("https:") || starts("mailto:") || starts("#"))
+            }
             "src" => {
                 let of_mail = self.in_mail && starts("cid:");
                 element == "img" && (of_mail || starts("data:image/") && lower.contains(";base64,"))
@@ -120,7 +123,18 @@ impl Search {
 /// What a style may never say.
 fn sheet(text: &str) -> Option<String> {
     const SIGNS: [&str; 12] = [
-        "url", "expression", "@", "\\", "behavior", "binding", "javascript", "image(", "image-set", "/*", "<", "attr(",
+        "url",
+        "expression",
+        "@",
+        "\\",
+        "behavior",
+        "binding",
+        "javascript",
+        "image(",
+        "image-set",
+        "/*",
+        "<",
+        "attr(",
     ];
     let lower = text.to_ascii_lowercase();
     SIGNS.iter().find(|sign| lower.contains(**sign)).map(|sign| format!("{sign} in a style"))

@@ -50,9 +50,7 @@ pub(super) fn verify(bytes: &[u8], limits: &Limits) -> Result<(), Failure> {
 
 fn decoder<'a>(coding: &'a [u8], limits: &Limits) -> Result<gif::Decoder<Cursor<&'a [u8]>>, Failure> {
     let mut options = gif::DecodeOptions::new();
-    options.set_memory_limit(
-        limits.max_pixels.try_into().map_or(MemoryLimit::Unlimited, MemoryLimit::Bytes),
-    );
+    options.set_memory_limit(limits.max_pixels.try_into().map_or(MemoryLimit::Unlimited, MemoryLimit::Bytes));
     options.check_frame_consistency(false);
     options.read_info(Cursor::new(coding)).map_err(Failure::malformed)
 }

@@ -126,7 +126,9 @@ impl<'a> Parts<'a> {
     /// A WebP of the coding chunks only.
     fn coding(&self) -> Result<Vec<u8>, Failure> {
         let mut out = b"RIFF\0\0\0\0WEBP".to_vec();
-        if let (Some(alpha), Some(_), Some(canvas)) = (self.find(b"ALPH"), self.find(b"VP8 "), self.find(b"VP8X")) {
+        if let (Some(alpha), Some(_), Some(canvas)) =
+            (self.find(b"ALPH"), self.find(b"VP8 "), self.find(b"VP8X"))
+        {
             let size = canvas.get(4..10).unwrap_or_default();
             put(&mut out, b"VP8X", &[&[ALPHA_FLAG, 0, 0, 0], size].concat());
             put(&mut out, b"ALPH", alpha);
@@ -168,7 +170,11 @@ fn decode(coding: &[u8], dimensions: (u32, u32)) -> Result<DynamicImage, Failure
     image.ok_or_else(|| Failure::Malformed("a decoder finds other dimensions".to_owned()))
 }
 
-fn encode(mut image: DynamicImage, orientation: Orientation, profile: Option<&[u8]>) -> Result<Vec<u8>, Failure> {
+fn encode(
+    mut image: DynamicImage,
+    orientation: Orientation,
+    profile: Option<&[u8]>,
+) -> Result<Vec<u8>, Failure> {
     image.apply_orientation(orientation);
     let mut out = Vec::new();
     let mut encoder = WebPEncoder::new(&mut out);

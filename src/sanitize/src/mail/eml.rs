@@ -39,7 +39,13 @@ pub(super) fn read(bytes: &[u8], job: &mut Job<'_>) -> Result<Mail, Failure> {
     check_agreement(&root, &message)?;
     note_fields(&root, job);
 
-    let mut reader = Reader { bytes, message: &message, index: HashMap::new(), ids: HashMap::new(), parts: Parts::new(job) };
+    let mut reader = Reader {
+        bytes,
+        message: &message,
+        index: HashMap::new(),
+        ids: HashMap::new(),
+        parts: Parts::new(job),
+    };
     reader.index = root.all().iter().enumerate().map(|(n, part)| (part.start, n)).collect();
     reader.number_pictures(&root, false)?;
     let content = reader.part(&root, None, 0)?;
@@ -85,7 +91,8 @@ pub(super) fn check_agreement(root: &structure::Part, message: &Message<'_>) -> 
                 None => known.ctype().to_ascii_lowercase(),
             });
             let same_type = ours.field("content-type").is_none_or(|field| {
-                field.is_empty() || essence.as_deref().is_some_and(|e| e == ours.content_type.essence || e == "text")
+                field.is_empty()
+                    || essence.as_deref().is_some_and(|e| e == ours.content_type.essence || e == "text")
             });
             let same_end = n == 0 || ours.is_multipart() || place(ours.body.end) == theirs.raw_end_offset();
             same_type
@@ -148,7 +155,9 @@ impl Reader<'_, '_, '_> {
         let bytes = self.decoded(part)?;
         refuse_wrappers(&File { name: last, media_type: essence, bytes: &bytes, id: None })?;
         let cid = part.field("content-id").map(|id| id.trim_matches(['<', '>', ' ']).to_owned());
-        let is_inline = part.field("content-disposition").is_some_and(|value| value.to_ascii_lowercase().starts_with("inline"));
+        let is_inline = part
+            .field("content-disposition")
+            .is_some_and(|value| value.to_ascii_lowercase().starts_with("inline"));
         if essence.starts_with("image/") && (in_related || (is_inline && cid.is_some())) {
             let addresses = cid.map(|cid| format!("cid:{cid}")).into_iter();
             let id = self.parts.number(addresses.chain((!location.is_empty()).then_some(location)));
@@ -162,7 +171,12 @@ impl Reader<'_, '_, '_> {
     }
 
     /// A part as it will be; `place`: the multipart it is in, and its number there.
-    fn part(&mut self, part: &structure::Part, place: Option<(&str, usize)>, depth: u32) -> Result<Option<Part>, Failure> {
+    fn part(
+        &mut self,
+        part: &structure::Part,
+        place: Option<(&str, usize)>,
+        depth: u32,
+    ) -> Result<Option<Part>, Failure> {
         let essence = part.content_type.essence.as_str();
         let kind = match essence {
             "multipart/encrypted" => return Err(Failure::Encrypted("the mail is encrypted".to_owned())),
@@ -205,10 +219,16 @@ impl Reader<'_, '_, '_> {
         }
     }
 
-    fn leaf(&mut self, part: &structure::Part, place: Option<(&str, usize)>) -> Result<Option<Part>, Failure> {
+    fn leaf(
+        &mut self,
+        part: &structure::Part,
+        place: Option<(&str, usize)>,
+    ) -> Result<Option<Part>, Failure> {
         let essence = part.content_type.essence.clone();
         if matches!(essence.as_str(), "message/partial" | "message/external-body") {
-            return Err(Failure::Malformed(format!("the mail is a piece of another or lies elsewhere ({essence})")));
+            return Err(Failure::Malformed(format!(
+                "the mail is a piece of another or lies elsewhere ({essence})"
+            )));
         }
         if is_signature(&essence) {
             return self.signature().map(|()| None);
@@ -217,14 +237,21 @@ impl Reader<'_, '_, '_> {
         self.parts.job.expand(u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;
         let charset = part.content_type.parameter("charset");
         let name = self.name(part);
-        let is_attached =
-            !name.is_empty() || part.field("content-disposition").is_some_and(|value| value.to_ascii_lowercase().starts_with("attachment"));
+        let is_attached = !name.is_empty()
+            || part
+                .field("content-disposition")
+                .is_some_and(|value| value.to_ascii_lowercase().starts_with("attachment"));
         let (multipart, number) = place.unwrap_or(("", 0));
         let in_page = multipart == "multipart/related" && number > 0;
         if !is_attached && !in_page {
             match essence.as_str() {
-                "text/plain" | "text/rfc822-headers" | "message/delivery-status" | "message/disposition-notification"
-                | "message/feedback-report" => return self.parts.text(&characters(&bytes, charset)).map(Some),
+                "text/plain"
+                | "text/rfc822-headers"
+                | "message/delivery-status"
+                | "message/disposition-notification"
+                | "message/feedback-report" => {
+                    return self.parts.text(&characters(&bytes, charset)).map(Some);
+                }
                 "text/html" => {
                     let page = match charset {
                         Some(_) => characters(&bytes, charset),
@@ -237,7 +264,8 @@ impl Reader<'_, '_, '_> {
         }
         let is_picture = essence.starts_with("image/");
         // What a web page is made of besides, and ways of saying the same that no mail program needs.
-        let is_material = in_page || (multipart == "multipart/alternative" && !essence.starts_with("message/"));
+        let is_material =
+            in_page || (multipart == "multipart/alternative" && !essence.starts_with("message/"));
         if is_material && !is_attached && !is_picture {
             let what = if essence == "text/html" { What::EmbeddedObject } else { What::UnknownPart };
             self.parts.job.removed(Removed::new(what, &format!("part of type {}", plain(&essence)), 1));
@@ -257,7 +285,10 @@ impl Reader<'_, '_, '_> {
 }
 
 fn is_signature(essence: &str) -> bool {
-    matches!(essence, "application/pkcs7-signature" | "application/x-pkcs7-signature" | "application/pgp-signature")
+    matches!(
+        essence,
+        "application/pkcs7-signature" | "application/x-pkcs7-signature" | "application/pgp-signature"
+    )
 }
 
 /// A body without its transfer encoding.
@@ -274,7 +305,9 @@ pub(super) fn decoded(body: &[u8], encoding: Encoding) -> Result<Cow<'_, [u8]>, 
         Encoding::Base64 => {
             let letters: Vec<u8> = body.iter().copied().filter(|b| !b.is_ascii_whitespace()).collect();
             let bytes = ENGINE.decode(letters);
-            bytes.map(Cow::from).map_err(|_| Failure::Malformed("the mail has base64 that is not sound".to_owned()))
+            bytes
+                .map(Cow::from)
+                .map_err(|_| Failure::Malformed("the mail has base64 that is not sound".to_owned()))
         }
     }
 }
@@ -329,7 +362,8 @@ fn mailboxes(address: Option<&Address<'_>>) -> Vec<Mailbox> {
         Some(Address::Group(groups)) => groups.iter().flat_map(|group| &group.addresses).collect(),
     };
     let text = |text: &Option<Cow<'_, str>>| write::one_line(text.as_deref().unwrap_or_default());
-    let people = people.into_iter().map(|person| Mailbox { name: text(&person.name), address: text(&person.address) });
+    let people =
+        people.into_iter().map(|person| Mailbox { name: text(&person.name), address: text(&person.address) });
     people.filter(|person| !person.name.is_empty() || !person.address.is_empty()).collect()
 }
 

@@ -47,14 +47,19 @@ pub(crate) fn rebuild(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<Rewr
 fn read(root: &Storage<'_>, job: &mut Job<'_>) -> Result<Mail, Failure> {
     let message = Properties::of(root, Scope::Message)?;
     let class = message.text(0x001a).unwrap_or_default().to_ascii_lowercase();
-    if class.starts_with("ipm.note.smime") || class.starts_with("ipm.note.secure") || class.contains(".rpmsg") {
-        return Err(Failure::Encrypted("the message is encrypted or hidden in its signature (S/MIME)".to_owned()));
+    if class.starts_with("ipm.note.smime") || class.starts_with("ipm.note.secure") || class.contains(".rpmsg")
+    {
+        return Err(Failure::Encrypted(
+            "the message is encrypted or hidden in its signature (S/MIME)".to_owned(),
+        ));
     }
     let numbered = |prefix: &'static str| {
         let is_one = move |storage: &&Storage<'_>| storage.name.to_ascii_lowercase().starts_with(prefix);
         root.storages.iter().filter(is_one).take(MAX_LISTED)
     };
-    if numbered("__attach_version1.0_#").count() > usize::try_from(job.limits.max_members).unwrap_or(MAX_LISTED) {
+    if numbered("__attach_version1.0_#").count()
+        > usize::try_from(job.limits.max_members).unwrap_or(MAX_LISTED)
+    {
         return Err(Failure::Limit {
             name: "max_members",
             what: "the number of attachments".to_owned(),
@@ -153,7 +158,8 @@ fn person(properties: &Properties<'_>, name: u16, smtp: u16, (kind, address): (u
     let text = |id| properties.text(id).map(|text| write::one_line(&text)).unwrap_or_default();
     let own = text(smtp);
     let is_internet = |address: &String| write::is_address(address);
-    let other = Some(text(address)).filter(|address| is_internet(address) || text(kind).eq_ignore_ascii_case("smtp"));
+    let other =
+        Some(text(address)).filter(|address| is_internet(address) || text(kind).eq_ignore_ascii_case("smtp"));
     let address = if is_internet(&own) { own } else { other.unwrap_or_default() };
     let name = text(name).trim_matches(['\'', '"']).to_owned();
     Mailbox { name: if name == address { String::new() } else { name }, address }
@@ -178,7 +184,11 @@ struct Attachment<'a> {
 
 impl<'a> Attachment<'a> {
     /// `None`: it is of a kind that no plain mail has.
-    fn read(storage: &'a Storage<'a>, message: &Properties<'_>, job: &mut Job<'_>) -> Result<Option<Self>, Failure> {
+    fn read(
+        storage: &'a Storage<'a>,
+        message: &Properties<'_>,
+        job: &mut Job<'_>,
+    ) -> Result<Option<Self>, Failure> {
         let properties = Properties::of(storage, Scope::Part)?.in_codepage_of(message);
         let text = |id| properties.text(id).filter(|text| !text.trim().is_empty());
         let name = [0x3707, 0x3704, 0x3001].iter().find_map(|&id| text(id)).unwrap_or_default();
@@ -192,7 +202,11 @@ impl<'a> Attachment<'a> {
             (None | Some(BY_VALUE), _, Some(bytes)) => (Cow::from(bytes), name),
             (Some(0), _, None) | (None | Some(BY_VALUE), _, None) => (Cow::from(&[][..]), name),
             _ => {
-                job.removed(Removed::new(What::ExternalReference, &format!("attachment elsewhere {}", plain(&name)), 1));
+                job.removed(Removed::new(
+                    What::ExternalReference,
+                    &format!("attachment elsewhere {}", plain(&name)),
+                    1,
+                ));
                 return Ok(None);
             }
         };
@@ -203,9 +217,14 @@ impl<'a> Attachment<'a> {
 
     /// Whether the HTML may show it.
     fn is_picture(&self) -> bool {
-        let by_name = crate::identify::extension(&self.name)
-            .is_some_and(|e| matches!(e.as_str(), "png" | "jpg" | "jpeg" | "gif" | "bmp" | "webp" | "tif" | "tiff" | "emf" | "wmf"));
-        (self.content_id.is_some() || self.location.is_some()) && (self.media_type.starts_with("image/") || by_name)
+        let by_name = crate::identify::extension(&self.name).is_some_and(|e| {
+            matches!(
+                e.as_str(),
+                "png" | "jpg" | "jpeg" | "gif" | "bmp" | "webp" | "tif" | "tiff" | "emf" | "wmf"
+            )
+        });
+        (self.content_id.is_some() || self.location.is_some())
+            && (self.media_type.starts_with("image/") || by_name)
     }
 
     fn addresses(&self) -> Vec<String> {

@@ -67,12 +67,17 @@ impl<'a, 'b> Parts<'a, 'b> {
         let known = &self.pictures;
         let mut resolve = |source: &str| {
             let address = |id: &String| format!("cid:{id}");
-            let cid = source.get(..4).filter(|scheme| scheme.eq_ignore_ascii_case("cid:")).and(source.get(4..));
+            let cid =
+                source.get(..4).filter(|scheme| scheme.eq_ignore_ascii_case("cid:")).and(source.get(4..));
             match cid {
                 Some(cid) => known.get(&format!("cid:{}", percent_decoded(cid))).map(address),
                 None => {
                     let here = format!("{folder}/{source}");
-                    known.get(source).or_else(|| known.get(&here)).or_else(|| known.get(&percent_decoded(&here))).map(address)
+                    known
+                        .get(source)
+                        .or_else(|| known.get(&here))
+                        .or_else(|| known.get(&percent_decoded(&here)))
+                        .map(address)
                 }
             }
         };
@@ -83,7 +88,11 @@ impl<'a, 'b> Parts<'a, 'b> {
     pub(super) fn file(&mut self, file: File<'_>) -> Result<Option<Part>, Failure> {
         refuse_wrappers(&file)?;
         if file.bytes.is_empty() {
-            self.job.removed(Removed::new(What::Attachment, &format!("empty attachment {}", plain(file.name)), 1));
+            self.job.removed(Removed::new(
+                What::Attachment,
+                &format!("empty attachment {}", plain(file.name)),
+                1,
+            ));
             return Ok(None);
         }
         if let Some(id) = &file.id
@@ -99,7 +108,9 @@ impl<'a, 'b> Parts<'a, 'b> {
         };
         let rebuilt = self.job.nested(file.bytes, &declared)?;
         let (id, (bytes, format)) = match (file.id, rebuilt) {
-            (Some(id), Some((bytes, format))) if format.media_type().starts_with("image/") => (Some(id), (bytes, format)),
+            (Some(id), Some((bytes, format))) if format.media_type().starts_with("image/") => {
+                (Some(id), (bytes, format))
+            }
             (Some(id), None) => {
                 self.job.removed(Removed::new(What::Picture, &format!("picture {}", plain(file.name)), 1));
                 (Some(id), (crate::image::BLANK.to_vec(), Format::Png))
@@ -110,7 +121,9 @@ impl<'a, 'b> Parts<'a, 'b> {
                 return Ok(None);
             }
         };
-        let name = self.names.fitting(&clean_name(file.name, if id.is_some() { "picture" } else { "attachment" }), format);
+        let name = self
+            .names
+            .fitting(&clean_name(file.name, if id.is_some() { "picture" } else { "attachment" }), format);
         Ok(Some(match id {
             Some(id) => Part::Picture { id, name, format, bytes },
             None => Part::File { name, format, bytes },
@@ -144,17 +157,25 @@ pub(super) fn refuse_wrappers(file: &File<'_>) -> Result<(), Failure> {
     const SMIME: [&str; 2] = ["application/pkcs7-mime", "application/x-pkcs7-mime"];
     let name = file.name.to_lowercase();
     if TNEF.contains(&file.media_type) || name == "winmail.dat" || file.bytes.starts_with(TNEF_MAGIC) {
-        return Err(Failure::Malformed("the mail is wrapped in Outlook's own format (TNEF, winmail.dat)".to_owned()));
+        return Err(Failure::Malformed(
+            "the mail is wrapped in Outlook's own format (TNEF, winmail.dat)".to_owned(),
+        ));
     }
     if SMIME.contains(&file.media_type) || name.ends_with(".p7m") || name.ends_with(".p7c") {
-        return Err(Failure::Encrypted("the mail is encrypted or hidden in its signature (S/MIME)".to_owned()));
+        return Err(Failure::Encrypted(
+            "the mail is encrypted or hidden in its signature (S/MIME)".to_owned(),
+        ));
     }
     if file.media_type == "application/pgp-encrypted" {
         return Err(Failure::Encrypted("the mail is encrypted (PGP)".to_owned()));
     }
-    let is_mso = file.media_type == "application/x-mso" || name.ends_with(".mso") || file.bytes.starts_with(ACTIVE_MIME);
+    let is_mso = file.media_type == "application/x-mso"
+        || name.ends_with(".mso")
+        || file.bytes.starts_with(ACTIVE_MIME);
     match is_mso {
-        true => Err(Failure::Refused("the mail or web archive holds a document's macros (ActiveMime)".to_owned())),
+        true => {
+            Err(Failure::Refused("the mail or web archive holds a document's macros (ActiveMime)".to_owned()))
+        }
         false => Ok(()),
     }
 }
@@ -163,7 +184,8 @@ pub(super) fn refuse_wrappers(file: &File<'_>) -> Result<(), Failure> {
 pub(super) fn clean_name(name: &str, otherwise: &str) -> String {
     const MAX_CHARS: usize = 120;
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
-    let shown: String = last.chars().filter(|c| !c.is_control() && !is_invisible(*c) && !"<>:\"|?*".contains(*c)).collect();
+    let shown: String =
+        last.chars().filter(|c| !c.is_control() && !is_invisible(*c) && !"<>:\"|?*".contains(*c)).collect();
     let shown = shown.trim().trim_start_matches('.');
     let count = shown.chars().count();
     match count {

@@ -115,7 +115,8 @@ impl Reader<'_> {
                 return Err(Failure::Malformed(format!("the mail has the field {name} twice in one place")));
             }
         }
-        let value = |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
+        let value =
+            |name: &str| fields.iter().find(|(known, _)| known == name).map(|(_, value)| value.as_str());
         let mut content_type = match value("content-type") {
             Some(value) => content_type(value)?,
             None => ContentType::default(),
@@ -126,12 +127,14 @@ impl Reader<'_> {
         if content_type.essence.is_empty() {
             content_type.essence = default_type.to_owned();
         }
-        let encoding = match value("content-transfer-encoding").unwrap_or_default().trim().to_ascii_lowercase().as_str() {
-            "" | "7bit" | "8bit" | "binary" => Encoding::Identity,
-            "base64" => Encoding::Base64,
-            "quoted-printable" => Encoding::QuotedPrintable,
-            _ => return malformed("the mail has a part in an unknown transfer encoding"),
-        };
+        let encoding =
+            match value("content-transfer-encoding").unwrap_or_default().trim().to_ascii_lowercase().as_str()
+            {
+                "" | "7bit" | "8bit" | "binary" => Encoding::Identity,
+                "base64" => Encoding::Base64,
+                "quoted-printable" => Encoding::QuotedPrintable,
+                _ => return malformed("the mail has a part in an unknown transfer encoding"),
+            };
         let mut part = Part {
             start: range.start,
             body: body..range.end,
@@ -273,10 +276,15 @@ fn is_boundary(boundary: &str) -> bool {
 
 fn content_type(value: &str) -> Result<ContentType, Failure> {
     let (essence, parameters) = parameters(value)?;
-    let token = |word: &str| !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b));
+    let token = |word: &str| {
+        !word.is_empty() && word.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$&-^_.+".contains(&b))
+    };
     let essence = essence.to_ascii_lowercase();
     // `text` alone is what some old programs write.
-    if !essence.is_empty() && essence != "text" && !essence.split_once('/').is_some_and(|(a, b)| token(a) && token(b)) {
+    if !essence.is_empty()
+        && essence != "text"
+        && !essence.split_once('/').is_some_and(|(a, b)| token(a) && token(b))
+    {
         return malformed("the mail has a part of a type that cannot be read");
     }
     check_continuations(&parameters)?;
@@ -328,7 +336,10 @@ fn parameters(field: &str) -> Result<(String, Parameters), Failure> {
             return malformed("the mail has a parameter without a value");
         };
         let name = name.trim().to_ascii_lowercase();
-        if name.is_empty() || name.contains(char::is_whitespace) || parameters.iter().any(|(known, _)| *known == name) {
+        if name.is_empty()
+            || name.contains(char::is_whitespace)
+            || parameters.iter().any(|(known, _)| *known == name)
+        {
             return malformed("the mail has a parameter twice, or one without a sound name");
         }
         parameters.push((name, unquoted(value.trim())?));
@@ -364,7 +375,8 @@ fn check_continuations(parameters: &Parameters) -> Result<(), Failure> {
             continue;
         }
         let digits = section.strip_suffix('*').unwrap_or(section);
-        let is_number = digits == "0" || (!digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit()));
+        let is_number =
+            digits == "0" || (!digits.starts_with('0') && digits.bytes().all(|b| b.is_ascii_digit()));
         let number = digits.parse::<u32>().ok().filter(|_| is_number && digits.len() <= 3);
         let has = |wanted: &str| parameters.iter().any(|(known, _)| known == wanted);
         let has_section = |n: u32| has(&format!("{base}*{n}")) || has(&format!("{base}*{n}*"));

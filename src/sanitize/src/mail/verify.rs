@@ -44,7 +44,8 @@ fn mail(bytes: &[u8], limits: &Limits, depth: u32) -> Result<(), Failure> {
         let body = bytes.get(part.body.clone()).unwrap_or_default();
         let content = eml::decoded(body, part.encoding)?;
         let name = theirs.attachment_name().unwrap_or_default();
-        let text = || std::str::from_utf8(&content).map_err(|_| Failure::Unproved("a text is not UTF-8".to_owned()));
+        let text =
+            || std::str::from_utf8(&content).map_err(|_| Failure::Unproved("a text is not UTF-8".to_owned()));
         match part.content_type.essence.as_str() {
             "multipart/mixed" | "multipart/alternative" | "multipart/related" if !part.has_text_beside => {}
             "text/plain" if name.is_empty() => {

@@ -137,8 +137,12 @@ fn file_name(name: &str) -> String {
 /// Without line breaks and other characters that are not shown; blanks count once.
 pub(super) fn one_line(text: &str) -> String {
     const MAX_CHARS: usize = 1000;
-    let shown: String =
-        text.chars().map(|c| if c.is_control() { ' ' } else { c }).filter(|c| !is_invisible(*c)).take(MAX_CHARS).collect();
+    let shown: String = text
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .filter(|c| !is_invisible(*c))
+        .take(MAX_CHARS)
+        .collect();
     shown.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -161,7 +165,8 @@ fn mailbox(mailbox: &Mailbox) -> String {
 pub(super) fn is_address(address: &str) -> bool {
     let allowed = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-/=?^_`{|}~.".contains(&b);
     let sound = |half: &str| !half.is_empty() && half.bytes().all(allowed) && !half.contains("=?");
-    address.len() <= 254 && address.split_once('@').is_some_and(|(local, domain)| sound(local) && sound(domain))
+    address.len() <= 254
+        && address.split_once('@').is_some_and(|(local, domain)| sound(local) && sound(domain))
 }
 
 fn is_atoms(name: &str) -> bool {
@@ -169,7 +174,8 @@ fn is_atoms(name: &str) -> bool {
 }
 
 fn unstructured(text: &str) -> String {
-    let is_plain = text.len() <= 60 && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ') && !text.contains("=?");
+    let is_plain =
+        text.len() <= 60 && text.bytes().all(|b| b.is_ascii_graphic() || b == b' ') && !text.contains("=?");
     if is_plain { text.to_owned() } else { encoded_words(text) }
 }
 
@@ -185,7 +191,8 @@ fn encoded_words(text: &str) -> String {
             word.push(c);
         }
     }
-    let words: Vec<String> = words.iter().map(|word| format!("=?utf-8?B?{}?=", STANDARD.encode(word))).collect();
+    let words: Vec<String> =
+        words.iter().map(|word| format!("=?utf-8?B?{}?=", STANDARD.encode(word))).collect();
     words.join("\r\n ")
 }
 

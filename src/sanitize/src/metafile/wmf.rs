@@ -2,9 +2,9 @@
 
 mod record;
 
-use crate::fields::{Fields, set_u32};
 use super::{Dropped, NO_OBJECT, SLACK, TRAILING, drop_one};
 use crate::failure::Failure;
+use crate::fields::{Fields, set_u32};
 use crate::limits::Limits;
 use record::{NULL_BRUSH, Use};
 

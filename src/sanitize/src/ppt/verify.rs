@@ -13,8 +13,8 @@ use crate::failure::Failure;
 use crate::format::Format;
 use crate::identify::{Declared, identify};
 use crate::job::Job;
-use crate::office_art::{Record, Records, number_of};
 use crate::markup::link::is_web;
+use crate::office_art::{Record, Records, number_of};
 
 /// Types that must not be there, wherever they would stand.
 const FORBIDDEN: &[(std::ops::RangeInclusive<u16>, &str)] = &[

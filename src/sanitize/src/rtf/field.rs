@@ -71,7 +71,9 @@ impl Field {
                     self.unit = None;
                     self.push(c.encode_utf8(&mut [0; 4]), writer);
                 }
-                Err(half) if half.unpaired_surrogate() < 0xdc00 => self.unit = Some(half.unpaired_surrogate()),
+                Err(half) if half.unpaired_surrogate() < 0xdc00 => {
+                    self.unit = Some(half.unpaired_surrogate())
+                }
                 Err(_) => {}
             }
         }

@@ -51,7 +51,8 @@ impl Picture {
 
     /// Takes hexadecimal digits; anything between them means nothing.
     pub(super) fn digits(&mut self, text: &[u8]) {
-        let digits = text.iter().filter_map(|&b| char::from(b).to_digit(16)).filter_map(|d| u8::try_from(d).ok());
+        let digits =
+            text.iter().filter_map(|&b| char::from(b).to_digit(16)).filter_map(|d| u8::try_from(d).ok());
         for digit in digits {
             match self.half.take() {
                 Some(high) => self.data.push(high << 4 | digit),

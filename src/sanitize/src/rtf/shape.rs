@@ -61,8 +61,7 @@ const NAMES: &str = "\
     tableProperties tableRowProperties top txdir txflTextFlow wzDescription wzName WrapText \
     xLimo yLimo";
 
-static ALLOWED: LazyLock<HashSet<&'static str>> =
-    LazyLock::new(|| NAMES.split_ascii_whitespace().collect());
+static ALLOWED: LazyLock<HashSet<&'static str>> = LazyLock::new(|| NAMES.split_ascii_whitespace().collect());
 
 /// Why a property may not stay.
 pub(super) fn refused(name: &str) -> Option<What> {

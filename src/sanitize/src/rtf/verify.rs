@@ -14,10 +14,38 @@ use crate::options::{Links, Metadata};
 
 /// Words that must not be there, whatever they begin or belong to.
 const GONE: &[&str] = &[
-    "bin", "colorschememapping", "datafield", "datastore", "docvar", "ffentrymcr", "ffexitmcr", "filetbl", "fontemb",
-    "fontfile", "generator", "hl", "hlinkbase", "linkstyles", "mailmerge", "nextfile", "password", "passwordhash", "pn",
-    "private", "protusertbl", "result", "subdocument", "svb", "template", "themedata", "uc", "ud", "upr", "userprops",
-    "writereservation", "xmlopen",
+    "bin",
+    "colorschememapping",
+    "datafield",
+    "datastore",
+    "docvar",
+    "ffentrymcr",
+    "ffexitmcr",
+    "filetbl",
+    "fontemb",
+    "fontfile",
+    "generator",
+    "hl",
+    "hlinkbase",
+    "linkstyles",
+    "mailmerge",
+    "nextfile",
+    "password",
+    "passwordhash",
+    "pn",
+    "private",
+    "protusertbl",
+    "result",
+    "subdocument",
+    "svb",
+    "template",
+    "themedata",
+    "uc",
+    "ud",
+    "upr",
+    "userprops",
+    "writereservation",
+    "xmlopen",
 ];
 
 /// Letters of a control word.
@@ -57,7 +85,12 @@ fn prove(bytes: &[u8], job: &Job<'_>) -> Result<(), String> {
                 if let Some(outer) = groups.last_mut() {
                     outer.is_new = false;
                 }
-                groups.push(Group { name: String::new(), is_new: true, text: String::new(), is_computed: false });
+                groups.push(Group {
+                    name: String::new(),
+                    is_new: true,
+                    text: String::new(),
+                    is_computed: false,
+                });
             }
             '}' => {
                 let group = groups.pop().ok_or("a brace closes nothing")?;

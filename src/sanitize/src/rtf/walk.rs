@@ -649,7 +649,11 @@ impl<'a> Walk<'a, '_, '_> {
                     self.writer.word(name, parameter, false);
                 }
             }
-            Content::Field if name == "fldlock" && self.fields.last().is_some_and(|f| f.stage == Stage::Start) => self.writer.word(name, None, false),
+            Content::Field
+                if name == "fldlock" && self.fields.last().is_some_and(|f| f.stage == Stage::Start) =>
+            {
+                self.writer.word(name, None, false)
+            }
             Content::Field
             | Content::Object
             | Content::Twice
@@ -721,7 +725,11 @@ impl<'a> Walk<'a, '_, '_> {
                     self.writer.byte(byte);
                 }
             }
-            Content::Field | Content::Object | Content::ShapeProperty | Content::Twice | Content::Properties => {}
+            Content::Field
+            | Content::Object
+            | Content::ShapeProperty
+            | Content::Twice
+            | Content::Properties => {}
             Content::Levels if is_hex => self.writer.hex(byte),
             Content::Text | Content::Levels => match byte {
                 b'\t' => self.writer.word("tab", None, false),

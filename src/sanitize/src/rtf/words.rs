@@ -239,7 +239,8 @@ const DROPPED: &[(What, &str)] = &[
 ];
 
 static ALLOWED: LazyLock<HashSet<&'static str>> = LazyLock::new(|| WORDS.split_ascii_whitespace().collect());
-static KEPT_GROUPS: LazyLock<HashSet<&'static str>> = LazyLock::new(|| GROUPS.split_ascii_whitespace().collect());
+static KEPT_GROUPS: LazyLock<HashSet<&'static str>> =
+    LazyLock::new(|| GROUPS.split_ascii_whitespace().collect());
 
 /// What a group is for that begins with this word; `None`: the word begins no group.
 pub(super) fn destination(name: &str) -> Option<Destination> {
@@ -282,7 +283,11 @@ pub(super) fn may_be_starred(name: &str) -> bool {
 
 /// The text that a word stands for in a field's instruction, where it stands for text at all.
 pub(super) fn symbol(name: &str) -> Option<&'static str> {
-    SYMBOLS.binary_search_by_key(&name, |(known, _)| known).ok().and_then(|at| SYMBOLS.get(at)).map(|(_, text)| *text)
+    SYMBOLS
+        .binary_search_by_key(&name, |(known, _)| known)
+        .ok()
+        .and_then(|at| SYMBOLS.get(at))
+        .map(|(_, text)| *text)
 }
 
 /// Whether a parameter is one that readers can take. The limits are those of known attacks on readers.
@@ -300,7 +305,9 @@ pub(super) fn is_sane(name: &str, parameter: Option<i32>) -> bool {
 pub(super) fn kind_of_dropped(name: &str) -> What {
     match name {
         _ if name.contains("rsid") => What::Metadata,
-        "edmins" | "id" | "nofchars" | "nofcharsws" | "nofpages" | "nofwords" | "version" | "vern" => What::Metadata,
+        "edmins" | "id" | "nofchars" | "nofcharsws" | "nofpages" | "nofwords" | "version" | "vern" => {
+            What::Metadata
+        }
         "subdocument" | "linkstyles" => What::ExternalReference,
         _ if name.starts_with("obj") => What::EmbeddedObject,
         _ => What::UnknownPart,
@@ -326,10 +333,44 @@ mod tests {
     #[test]
     fn what_embeds_links_runs_or_protects_is_on_no_list() {
         for name in [
-            "object", "objdata", "objupdate", "objemb", "objlink", "objautlink", "objocx", "objhtml", "objclass", "objname",
-            "template", "subdocument", "mailmerge", "filetbl", "nextfile", "fontfile", "fontemb", "datastore", "themedata",
-            "colorschememapping", "pn", "userprops", "password", "passwordhash", "protusertbl", "linkstyles", "bin", "uc",
-            "ffentrymcr", "ffexitmcr", "hl", "docvar", "insrsid", "xmlopen", "formprot", "enforceprot", "rtf", "u",
+            "object",
+            "objdata",
+            "objupdate",
+            "objemb",
+            "objlink",
+            "objautlink",
+            "objocx",
+            "objhtml",
+            "objclass",
+            "objname",
+            "template",
+            "subdocument",
+            "mailmerge",
+            "filetbl",
+            "nextfile",
+            "fontfile",
+            "fontemb",
+            "datastore",
+            "themedata",
+            "colorschememapping",
+            "pn",
+            "userprops",
+            "password",
+            "passwordhash",
+            "protusertbl",
+            "linkstyles",
+            "bin",
+            "uc",
+            "ffentrymcr",
+            "ffexitmcr",
+            "hl",
+            "docvar",
+            "insrsid",
+            "xmlopen",
+            "formprot",
+            "enforceprot",
+            "rtf",
+            "u",
         ] {
             let kept = matches!(destination(name), Some(Destination::Text | Destination::Levels));
             assert!(!is_allowed(name) && !kept, "{name}");

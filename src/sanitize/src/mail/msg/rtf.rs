@@ -177,7 +177,12 @@ impl<'a> Reader<'a> {
             }
             return;
         }
-        let end = self.rest.iter().take(32).position(|b| !b.is_ascii_alphabetic()).unwrap_or(self.rest.len().min(32));
+        let end = self
+            .rest
+            .iter()
+            .take(32)
+            .position(|b| !b.is_ascii_alphabetic())
+            .unwrap_or(self.rest.len().min(32));
         let (word, tail) = self.rest.split_at(end);
         let sign = usize::from(tail.first() == Some(&b'-'));
         let digits = tail.iter().skip(sign).take(10).take_while(|b| b.is_ascii_digit()).count();
@@ -196,15 +201,18 @@ impl<'a> Reader<'a> {
         match word {
             b"htmltag" => (self.state.in_tag, self.state.in_rtf) = (true, false),
             b"htmlrtf" => self.state.in_rtf = value != Some(0),
-            b"fonttbl" | b"colortbl" | b"stylesheet" | b"info" | b"pict" | b"pntext" | b"listtext" | b"header" | b"footer"
-            | b"headerl" | b"headerr" | b"headerf" | b"footerl" | b"footerr" | b"footerf" | b"footnote" | b"object" | b"fldinst"
-            | b"themedata" | b"datastore" | b"filetbl" | b"revtbl" | b"nonshppict" => self.state.skips = true,
+            b"fonttbl" | b"colortbl" | b"stylesheet" | b"info" | b"pict" | b"pntext" | b"listtext"
+            | b"header" | b"footer" | b"headerl" | b"headerr" | b"headerf" | b"footerl" | b"footerr"
+            | b"footerf" | b"footnote" | b"object" | b"fldinst" | b"themedata" | b"datastore"
+            | b"filetbl" | b"revtbl" | b"nonshppict" => self.state.skips = true,
             b"ansicpg" => {
                 self.flush();
                 let known = value.and_then(|value| codepage(u32::try_from(value).ok()?));
                 self.charset = known.unwrap_or(WINDOWS_1252);
             }
-            b"uc" => self.state.unicode_skip = value.and_then(|n| usize::try_from(n).ok()).unwrap_or(1).min(16),
+            b"uc" => {
+                self.state.unicode_skip = value.and_then(|n| usize::try_from(n).ok()).unwrap_or(1).min(16)
+            }
             b"u" => self.unicode(value.unwrap_or_default()),
             b"bin" => {
                 let length = value.and_then(|n| usize::try_from(n).ok()).unwrap_or(0);

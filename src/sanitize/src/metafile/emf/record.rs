@@ -1,8 +1,8 @@
 //! The records of an enhanced metafile that are kept, and how each is laid out (MS-EMF 2.3).
 
+use super::STOCK;
 use crate::dib::Dib;
 use crate::fields::{Fields, set_u32};
-use super::STOCK;
 use crate::limits::Limits;
 use crate::report::What;
 
