@@ -101,14 +101,10 @@ impl Drawing {
         job: &mut Job<'_>,
     ) -> Option<Self> {
         let records = art::parse(data, 0)?;
-        let mut pen = Pen {
-            out: Vec::new(),
-            ends: events.iter().map(|event| event.at).collect(),
-            cuts: Vec::new(),
-            place,
-        };
+        let mut pen =
+            Pen { out: Vec::new(), ends: events.iter().map(|event| event.at).collect(), cuts: Vec::new() };
         for record in &records {
-            pen.put(record, job);
+            pen.put(record, job).ok()?;
         }
         (pen.cuts.len() == events.len()).then_some(())?;
         let mut drawing = Self::default();
@@ -148,16 +144,15 @@ impl Drawing {
 }
 
 /// Writes the tree and marks where it is cut.
-struct Pen<'a> {
+struct Pen {
     out: Vec<u8>,
     /// Where it was cut when it was read.
     ends: Vec<usize>,
     cuts: Vec<usize>,
-    place: &'a str,
 }
 
-impl Pen<'_> {
-    fn put(&mut self, record: &Art<'_>, job: &mut Job<'_>) {
+impl Pen {
+    fn put(&mut self, record: &Art<'_>, job: &mut Job<'_>) -> Result<(), Failure> {
         let mut body = |bytes: &[u8]| {
             let start = art::open(record.tag, record.kind, &mut self.out);
             self.out.extend_from_slice(bytes);
@@ -167,7 +162,7 @@ impl Pen<'_> {
             Content::Container(records) if kind::CONTAINERS.contains(&record.kind) => {
                 let start = art::open(record.tag, record.kind, &mut self.out);
                 for record in records {
-                    self.put(record, job);
+                    self.put(record, job)?;
                 }
                 art::close(start, &mut self.out);
             }
@@ -178,7 +173,7 @@ impl Pen<'_> {
             }
             Content::Atom(_) if matches!(record.kind, kind::TEXT | kind::CLIENT_DATA) => body(&[]),
             Content::Atom(bytes) if kind::PROPERTIES.contains(&record.kind) => {
-                put_properties(record, bytes, self.place, &mut self.out, job);
+                put_properties(record, bytes, &mut self.out, job)?;
             }
             Content::Atom(bytes) if kind::ATOMS.contains(&record.kind) => body(bytes),
             _ => job.removed(Removed::new(What::UnknownPart, &art::place(record.kind), 1)),
@@ -186,6 +181,7 @@ impl Pen<'_> {
         while self.ends.get(self.cuts.len()) == Some(&record.end) {
             self.cuts.push(self.out.len());
         }
+        Ok(())
     }
 }
 

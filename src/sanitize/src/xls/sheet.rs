@@ -453,7 +453,7 @@ impl Page<'_, '_> {
         for record in &records {
             match record.content {
                 art::Content::Atom(body) if art::kind::PROPERTIES.contains(&record.kind) => {
-                    picture::put_properties(record, body, self.place, &mut out, job);
+                    picture::put_properties(record, body, &mut out, job)?;
                 }
                 _ => self.removed(What::UnknownPart, job),
             }

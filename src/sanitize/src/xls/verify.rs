@@ -3,12 +3,15 @@
 //! The rebuild works by lists of what may stay. This search works by lists of what must not be there, and shares with the
 //! rebuild only the readers of compound files, records and strings, and the judgement on single formulas and links.
 
+use std::io::Read as _;
+
 use super::art::{self, Art, Content};
 use super::formula::{self, Sheets, Targets};
 use super::link::{self, Link};
 use super::record::{Record, code, kind, record_at, u16_at, u32_at};
-use super::{function, globals, picture, text};
+use super::{function, globals, text};
 use crate::compound::Compound;
+use crate::dib::Dib;
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::identify::{Declared, identify};
@@ -25,9 +28,8 @@ const GONE: &[u16] = &[
     0x08a4, 0x08a5,
 ];
 
-/// Properties of shapes that name files, hold pictures or packages of their own, or run scripts.
-const GONE_PROPERTIES: &[u16] = &[0x105, 0x106, 0x187, 0x188, 0x1c6, 0x1c7, 0x38e, 0x3a9, 0x0c1];
-const HYPERLINK: u16 = 0x382;
+/// Properties of shapes that name files, link, hold packages of their own, or run scripts.
+const GONE_PROPERTIES: &[u16] = &[0x105, 0x106, 0x187, 0x188, 0x1c6, 0x1c7, 0x382, 0x38e, 0x3a9, 0x0c1];
 
 fn unproved<T>(what: &str) -> Result<T, Failure> {
     Err(Failure::Unproved(what.to_owned()))
@@ -56,7 +58,7 @@ pub(crate) fn verify(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<(), F
         let continued = if record.code == code::CONTINUE { last } else { record.code };
         match (continued, shapes.last_mut()) {
             (code::BOF, _) => shapes.push(Vec::new()),
-            (code::EOF, _) => search_shapes(&shapes.pop().unwrap_or_default(), &book)?,
+            (code::EOF, _) => search_shapes(&shapes.pop().unwrap_or_default())?,
             (code::MSO_DRAWING, Some(shapes)) => shapes.extend_from_slice(record.body),
             (code::MSO_DRAWING_GROUP, _) => pictures.extend_from_slice(record.body),
             _ => {}
@@ -261,18 +263,18 @@ fn check_object(body: &[u8]) -> Result<(), Failure> {
     Ok(())
 }
 
-fn search_shapes(bytes: &[u8], book: &Book) -> Result<(), Failure> {
+fn search_shapes(bytes: &[u8]) -> Result<(), Failure> {
     match art::parse(bytes, 0) {
-        Some(records) => records.iter().try_for_each(|record| search_shape(record, book)),
+        Some(records) => records.iter().try_for_each(search_shape),
         None => unproved("a drawing cannot be read"),
     }
 }
 
-fn search_shape(record: &Art<'_>, book: &Book) -> Result<(), Failure> {
+fn search_shape(record: &Art<'_>) -> Result<(), Failure> {
     match &record.content {
-        Content::Container(records) => records.iter().try_for_each(|record| search_shape(record, book)),
+        Content::Container(records) => records.iter().try_for_each(search_shape),
         Content::Atom(body) if art::kind::PROPERTIES.contains(&record.kind) => {
-            search_properties(body, record.tag >> 4, book)
+            search_properties(body, record.tag >> 4)
         }
         Content::Atom(body) if (0xf018..=0xf117).contains(&record.kind) && !body.is_empty() => {
             unproved("a shape holds a picture")
@@ -281,13 +283,12 @@ fn search_shape(record: &Art<'_>, book: &Book) -> Result<(), Failure> {
     }
 }
 
-fn search_properties(body: &[u8], count: u16, book: &Book) -> Result<(), Failure> {
+fn search_properties(body: &[u8], count: u16) -> Result<(), Failure> {
     let (table, mut data) = body.split_at_checked(usize::from(count) * 6).unwrap_or_default();
     for entry in table.chunks(6) {
         let (Some(id), Some(value)) = (u16_at(entry, 0), u32_at(entry, 2)) else { continue };
-        let property = id & 0x3fff;
-        if GONE_PROPERTIES.contains(&property) {
-            return unproved("a shape names a file");
+        if GONE_PROPERTIES.contains(&(id & 0x3fff)) {
+            return unproved("a shape reaches out");
         }
         if id & 0x8000 == 0 {
             continue;
@@ -295,16 +296,9 @@ fn search_properties(body: &[u8], count: u16, book: &Book) -> Result<(), Failure
         let size = usize::try_from(value).unwrap_or(usize::MAX);
         let Some((own, rest)) = data.split_at_checked(size) else { return unproved("a shape is cut short") };
         data = rest;
-        let is_picture =
-            own.windows(4).any(|window| matches!(window, b"PK\x03\x04" | b"\x89PNG" | b"\xd0\xcf\x11\xe0"));
-        if is_picture {
+        let is_file = |window: &[u8]| matches!(window, b"PK\x03\x04" | b"\x89PNG" | b"\xd0\xcf\x11\xe0");
+        if own.windows(4).any(is_file) {
             return unproved("a shape holds a file");
-        }
-        if property == HYPERLINK {
-            let link = own.strip_prefix(&link::CLASS).and_then(Link::parse);
-            if !link.is_some_and(|link| link.address.is_none() || book.targets.links) {
-                return unproved("a shape has a link that may not stay");
-            }
         }
     }
     match data.is_empty() {
@@ -339,19 +333,40 @@ fn search_picture(record: &Art<'_>, job: &mut Job<'_>) -> Result<(), Failure> {
 }
 
 fn search_file(record: &Art<'_>, job: &mut Job<'_>) -> Result<(), Failure> {
+    let Content::Atom(body) = record.content else { return unproved("a picture holds pictures") };
     let expected = match record.kind {
         0xf01a => Format::Emf,
         0xf01b => Format::Wmf,
         0xf01d => Format::Jpeg,
         0xf01e => Format::Png,
-        0xf01f => Format::Bmp,
         0xf029 => Format::Tiff,
+        // A bitmap has no file header here.
+        0xf01f => {
+            return match Dib::packed(body.get(17..).unwrap_or_default(), 0, None, job.limits) {
+                Some(_) => Ok(()),
+                None => unproved("a bitmap is something else"),
+            };
+        }
         _ => return unproved("there is a picture of another kind"),
     };
-    let file = picture::file_of(record, job)?.unwrap_or_default();
+    let file = match expected {
+        Format::Emf | Format::Wmf => inflated(body.get(50..).unwrap_or_default(), job)?,
+        _ => body.get(17..).unwrap_or_default().to_vec(),
+    };
     let found = identify(&file, &Declared::default());
     match found.format == expected && found.format.is_rebuilt() && found.objection.is_none() {
         true => Ok(()),
         false => unproved("a picture is something else"),
+    }
+}
+
+fn inflated(stored: &[u8], job: &mut Job<'_>) -> Result<Vec<u8>, Failure> {
+    let mut file = Vec::new();
+    #[expect(clippy::disallowed_methods, reason = "capped by `take`")]
+    let read = flate2::read::ZlibDecoder::new(stored).take(job.expandable()).read_to_end(&mut file);
+    job.expand(u64::try_from(file.len()).unwrap_or(u64::MAX))?;
+    match read {
+        Ok(_) => Ok(file),
+        Err(_) => unproved("a metafile cannot be read"),
     }
 }
