@@ -11,7 +11,7 @@ fuzz_target!(|input: (&str, &str, &[u8])| {
     let nameless = identify(bytes, &Declared::default());
     let textual = |format| matches!(format, Format::Text | Format::Csv | Format::Json | Format::Xml);
     let chosen_by_name = |format| textual(format) || matches!(format, Format::Html | Format::Mime);
-    if named.mismatch.is_none() && named.format != nameless.format {
+    if named.objection.is_none() && named.format != nameless.format {
         assert!(chosen_by_name(named.format) && chosen_by_name(nameless.format), "{named:?} {nameless:?}");
     }
 });

@@ -8,5 +8,6 @@ mod commands;
 mod confidential;
 mod crash;
 mod errors;
+mod sanitize;
 mod scanner_faults;
 mod town;

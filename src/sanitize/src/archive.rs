@@ -110,13 +110,13 @@ fn is_litter(name: &str) -> bool {
 
 /// The names given out so far, in lower case.
 #[derive(Default)]
-struct Names {
+pub(crate) struct Names {
     taken: HashSet<String>,
 }
 
 impl Names {
     /// The member's name with an extension that fits the format, different from all before it.
-    fn fitting(&mut self, name: &str, format: Format) -> String {
+    pub(crate) fn fitting(&mut self, name: &str, format: Format) -> String {
         let own = format!(".{}", format.extension());
         let trimmed = name.trim_end_matches(|c: char| c == '.' || c.is_whitespace());
         let split = extension(name).zip(trimmed.rfind('.').map(|dot| trimmed.split_at(dot)));

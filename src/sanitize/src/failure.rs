@@ -46,6 +46,11 @@ impl Failure {
         }
     }
 
+    /// The [`Failure::Refused`] of a document that is signed, where a contract wants those looked at.
+    pub(crate) fn signed() -> Self {
+        Self::Refused("the document is signed, and a rebuild would break the signature".to_owned())
+    }
+
     /// A [`Failure::Malformed`] from any displayable cause.
     pub(crate) fn malformed(cause: impl std::fmt::Display) -> Self {
         Self::Malformed(crate::report::plain(&cause.to_string()))

@@ -80,57 +80,57 @@ formats! {
     /// Office add-in (Excel, PowerPoint).
     OfficeAddin, "officeaddin", ["xlam", "ppam"], "application/vnd.ms-excel.addin.macroEnabled.12", None;
     /// Word 97–2003 document.
-    Doc, "doc", ["doc", "dot"], "application/msword", None;
+    Doc, "doc", ["doc", "dot"], "application/msword", Some((crate::doc::rebuild, crate::doc::verify));
     /// Excel 97–2003 workbook.
-    Xls, "xls", ["xls", "xlt"], "application/vnd.ms-excel", None;
+    Xls, "xls", ["xls", "xlt"], "application/vnd.ms-excel", Some((crate::xls::rebuild, crate::xls::verify));
     /// PowerPoint 97–2003 presentation.
     Ppt, "ppt", ["ppt", "pot", "pps"], "application/vnd.ms-powerpoint", Some((crate::ppt::rebuild, crate::ppt::verify));
     /// Outlook message.
-    Msg, "msg", ["msg"], "application/vnd.ms-outlook", None;
+    Msg, "msg", ["msg"], "application/vnd.ms-outlook", Some((crate::mail::msg::rebuild, crate::mail::verify));
     /// Another OLE compound file, or an encrypted Office document.
     Cfb, "cfb", [], "application/x-ole-storage", None;
     /// OpenDocument text.
-    Odt, "odt", ["odt"], "application/vnd.oasis.opendocument.text", None;
+    Odt, "odt", ["odt"], "application/vnd.oasis.opendocument.text", Some((crate::odf::rebuild, crate::odf::verify));
     /// OpenDocument spreadsheet.
-    Ods, "ods", ["ods"], "application/vnd.oasis.opendocument.spreadsheet", None;
+    Ods, "ods", ["ods"], "application/vnd.oasis.opendocument.spreadsheet", Some((crate::odf::rebuild, crate::odf::verify));
     /// OpenDocument presentation.
-    Odp, "odp", ["odp"], "application/vnd.oasis.opendocument.presentation", None;
+    Odp, "odp", ["odp"], "application/vnd.oasis.opendocument.presentation", Some((crate::odf::rebuild, crate::odf::verify));
     /// OpenDocument drawing.
-    Odg, "odg", ["odg"], "application/vnd.oasis.opendocument.graphics", None;
+    Odg, "odg", ["odg"], "application/vnd.oasis.opendocument.graphics", Some((crate::odf::rebuild, crate::odf::verify));
     /// OpenDocument text template.
-    Ott, "ott", ["ott"], "application/vnd.oasis.opendocument.text-template", None;
+    Ott, "ott", ["ott"], "application/vnd.oasis.opendocument.text-template", Some((crate::odf::rebuild, crate::odf::verify));
     /// OpenDocument spreadsheet template.
-    Ots, "ots", ["ots"], "application/vnd.oasis.opendocument.spreadsheet-template", None;
+    Ots, "ots", ["ots"], "application/vnd.oasis.opendocument.spreadsheet-template", Some((crate::odf::rebuild, crate::odf::verify));
     /// OpenDocument presentation template.
-    Otp, "otp", ["otp"], "application/vnd.oasis.opendocument.presentation-template", None;
+    Otp, "otp", ["otp"], "application/vnd.oasis.opendocument.presentation-template", Some((crate::odf::rebuild, crate::odf::verify));
     /// OpenDocument drawing template.
-    Otg, "otg", ["otg"], "application/vnd.oasis.opendocument.graphics-template", None;
+    Otg, "otg", ["otg"], "application/vnd.oasis.opendocument.graphics-template", Some((crate::odf::rebuild, crate::odf::verify));
     /// Portable Document Format.
     Pdf, "pdf", ["pdf"], "application/pdf", Some((crate::pdf::rebuild, crate::pdf::verify));
     /// Rich Text Format.
-    Rtf, "rtf", ["rtf"], "application/rtf", None;
+    Rtf, "rtf", ["rtf"], "application/rtf", Some((crate::rtf::rebuild, crate::rtf::verify));
     /// JPEG picture.
     Jpeg, "jpeg", ["jpg", "jpeg", "jpe", "jfif"], "image/jpeg", Some((crate::image::rebuild, crate::image::verify));
     /// PNG picture.
     Png, "png", ["png"], "image/png", Some((crate::image::rebuild, crate::image::verify));
     /// GIF picture.
-    Gif, "gif", ["gif"], "image/gif", None;
+    Gif, "gif", ["gif"], "image/gif", Some((crate::image::rebuild, crate::image::verify));
     /// TIFF picture.
-    Tiff, "tiff", ["tif", "tiff"], "image/tiff", None;
+    Tiff, "tiff", ["tif", "tiff"], "image/tiff", Some((crate::image::rebuild, crate::image::verify));
     /// BMP picture.
-    Bmp, "bmp", ["bmp"], "image/bmp", None;
+    Bmp, "bmp", ["bmp"], "image/bmp", Some((crate::image::rebuild, crate::image::verify));
     /// WebP picture.
-    Webp, "webp", ["webp"], "image/webp", None;
+    Webp, "webp", ["webp"], "image/webp", Some((crate::image::rebuild, crate::image::verify));
     /// HEIC or HEIF picture.
-    Heif, "heif", ["heic", "heif"], "image/heif", None;
+    Heif, "heif", ["heic", "heif"], "image/heif", Some((crate::image::rebuild, crate::image::verify));
     /// Enhanced metafile.
-    Emf, "emf", ["emf"], "image/emf", None;
+    Emf, "emf", ["emf"], "image/emf", Some((crate::metafile::rebuild, crate::metafile::verify));
     /// Windows metafile.
-    Wmf, "wmf", ["wmf"], "image/wmf", None;
+    Wmf, "wmf", ["wmf"], "image/wmf", Some((crate::metafile::rebuild, crate::metafile::verify));
     /// SVG drawing.
-    Svg, "svg", ["svg"], "image/svg+xml", None;
+    Svg, "svg", ["svg"], "image/svg+xml", Some((crate::svg::rebuild, crate::svg::verify));
     /// HTML page.
-    Html, "html", ["html", "htm", "xhtml"], "text/html", None;
+    Html, "html", ["html", "htm", "xhtml"], "text/html", Some((crate::html::rebuild, crate::html::verify));
     /// XML document.
     Xml, "xml", ["xml"], "application/xml", Some((crate::text::rebuild_xml, crate::text::verify_xml));
     /// JSON document.
@@ -140,7 +140,7 @@ formats! {
     /// Plain text.
     Text, "text", ["txt", "text", "log", "md"], "text/plain", Some((crate::text::rebuild_text, crate::text::verify_text));
     /// Mail message or web archive.
-    Mime, "mime", ["eml", "mht", "mhtml"], "message/rfc822", None;
+    Mime, "mime", ["eml", "mht", "mhtml"], "message/rfc822", Some((crate::mail::rebuild, crate::mail::verify));
     /// ZIP archive.
     Zip, "zip", ["zip"], "application/zip", Some((crate::archive::rebuild, crate::archive::verify));
     /// gzip stream.
@@ -174,5 +174,30 @@ impl Format {
 impl std::fmt::Display for Format {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(self.name())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::Format;
+
+    /// What users are told in the project's README is what the table says.
+    #[test]
+    fn the_readme_has_every_format_and_says_whether_it_is_rebuilt() {
+        let readme = include_str!("../../../README.md");
+        let lines = readme.lines().skip_while(|line| !line.starts_with("| formats |")).skip(2);
+        let mut told: BTreeMap<&str, bool> = BTreeMap::new();
+        for line in lines.take_while(|line| line.starts_with('|')) {
+            let mut cells = line.split('|').skip(1).map(str::trim);
+            let (formats, fate) = (cells.next().unwrap(), cells.next().unwrap());
+            assert!(fate.starts_with("rebuilt") || fate.starts_with("refused"), "{formats}: {fate}");
+            for name in formats.split('`').skip(1).step_by(2) {
+                assert!(told.insert(name, fate.starts_with("rebuilt")).is_none(), "{name} is there twice");
+            }
+        }
+        let known = Format::ALL.iter().map(|format| (format.name(), format.is_rebuilt())).collect();
+        assert_eq!(told, known);
     }
 }

@@ -152,6 +152,9 @@ const fn words(format: Format) -> &'static str {
 }
 
 fn kind(bytes: &[u8], declared: &Declared<'_>) -> Kind {
+    if let Some(kind) = textual::rtf(bytes) {
+        return kind;
+    }
     match signature(bytes) {
         Some(Format::Zip) => package::kind(bytes),
         Some(Format::Cfb) => compound::kind(bytes),
@@ -233,6 +236,7 @@ fn second_format(bytes: &[u8], first: Format) -> Option<&'static str> {
     if first != Format::Pdf
         && let Some(at) = pdf_header(bytes)
         && !package::is_member_data(bytes, at)
+        && !(first == Format::Emf && is_emf_comment(bytes, at))
     {
         return Some(words(Format::Pdf));
     }
@@ -261,6 +265,22 @@ fn zip_behind(bytes: &[u8]) -> bool {
 /// An EMR_HEADER record with its signature (MS-EMF 2.3.4.2).
 fn is_emf(bytes: &[u8]) -> bool {
     starts(bytes, b"\x01\0\0\0") && bytes.get(40..44) == Some(b" EMF")
+}
+
+/// Whether `at` lies in a comment of an enhanced metafile: some writers leave the drawing as a PDF there, for their own use.
+fn is_emf_comment(bytes: &[u8], at: usize) -> bool {
+    const COMMENT: [u8; 4] = [70, 0, 0, 0];
+    let mut start = 0_usize;
+    while let Some(size) =
+        bytes.get(start + 4..start + 8).and_then(|b| b.try_into().ok()).map(u32::from_le_bytes)
+    {
+        let end = start.saturating_add(usize::try_from(size).unwrap_or(usize::MAX).max(8));
+        if at < end {
+            return at >= start + 8 && bytes.get(start..start + 4) == Some(COMMENT.as_slice());
+        }
+        start = end;
+    }
+    false
 }
 
 /// The placeable header's key, or a plain META_HEADER in memory or on disk of version 1.0 or 3.0 (MS-WMF 2.3.2.1 to 2.3.2.3).

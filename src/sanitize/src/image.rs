@@ -9,10 +9,15 @@
 //! Invariants: width × height and the decoded size are checked before anything is decoded; rebuilding a rebuilt
 //! picture changes no byte (PNG: lossless and deterministic; JPEG: our own encoding is recognised, see [`jpeg::own`]).
 
+mod bmp;
 mod exif;
+mod gif;
+mod heif;
 mod icc;
 mod jpeg;
 mod png;
+mod tiff;
+mod webp;
 
 use crate::failure::Failure;
 use crate::format::{Format, Rewritten};
@@ -27,6 +32,11 @@ pub(crate) fn rebuild(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result
     let bytes = match format {
         Format::Jpeg => jpeg::rebuild(bytes, job)?,
         Format::Png => png::rebuild(bytes, job)?,
+        Format::Gif => gif::rebuild(bytes, job)?,
+        Format::Bmp => bmp::rebuild(bytes, job)?,
+        Format::Webp => webp::rebuild(bytes, job)?,
+        Format::Tiff => tiff::rebuild(bytes, job)?,
+        Format::Heif => heif::rebuild(bytes, job)?,
         other => return Err(Failure::Refused(format!("pictures of type {other} are not accepted"))),
     };
     match u64::try_from(bytes.len()) {
@@ -42,7 +52,12 @@ pub(crate) fn rebuild(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result
 /// Parses a rebuilt picture from scratch: only allow-listed parts, nothing behind them, and it decodes.
 pub(crate) fn verify(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result<(), Failure> {
     let proof = match format {
-        Format::Jpeg => jpeg::verify(bytes),
+        Format::Jpeg => jpeg::verify(bytes, job.options.jpeg_quality),
+        Format::Gif => gif::verify(bytes, job.limits),
+        Format::Bmp => bmp::verify(bytes, job.limits),
+        Format::Webp => webp::verify(bytes, job.limits),
+        Format::Tiff => tiff::verify(bytes, job),
+        Format::Heif => heif::verify(bytes, job.limits),
         _ => png::verify(bytes, job.limits),
     };
     proof.map_err(|failure| Failure::Unproved(failure.to_string()))

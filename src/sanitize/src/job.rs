@@ -115,6 +115,8 @@ pub(crate) struct Job<'a> {
     inspector: &'a mut dyn Inspector,
     removed: Vec<Removed>,
     children: Vec<Report>,
+    /// What the report says of the rebuild besides.
+    note: Option<&'static str>,
 }
 
 impl Job<'_> {
@@ -133,6 +135,11 @@ impl Job<'_> {
         } else {
             self.removed(Removed::new(removed.what, ELSEWHERE, removed.count));
         }
+    }
+
+    /// Says something about the rebuild that its step in the report shows.
+    pub(crate) fn note(&mut self, words: &'static str) {
+        self.note = Some(words);
     }
 
     /// Takes `bytes` from what may still be expanded; call it before (or while) expanding.
@@ -168,6 +175,11 @@ impl Job<'_> {
         }
     }
 
+    /// Shows the inspector content that is no file of its own: a mail's text, decoded.
+    pub(crate) fn inspect(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.inspector.inspect(bytes, Seen { depth: self.depth + 1, rebuilt: false }).map(|_| ())
+    }
+
     /// The report of the last file given to [`Job::nested`].
     pub(crate) fn last_child(&self) -> Option<&Report> {
         self.children.last()
@@ -184,8 +196,16 @@ fn sanitize_at(
 ) -> Sanitized {
     let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     let mut report = Report::unexamined(declared.name, declared.media_type, size, &sha256_hex(bytes));
-    let mut job =
-        Job { limits, options, depth, budget, inspector, removed: Vec::new(), children: Vec::new() };
+    let mut job = Job {
+        limits,
+        options,
+        depth,
+        budget,
+        inspector,
+        removed: Vec::new(),
+        children: Vec::new(),
+        note: None,
+    };
     let result = job.run(bytes, declared, &mut report);
     report.removed = std::mem::take(&mut job.removed);
     report.children = std::mem::take(&mut job.children);
@@ -236,6 +256,9 @@ impl Job<'_> {
             }));
         };
         let rewritten = timed(&mut report.steps, "rebuild", || rebuild(bytes, format, self))?;
+        if let Some(step) = report.steps.last_mut() {
+            step.detail = self.note.take().map(str::to_owned);
+        }
         timed(&mut report.steps, "verify", || verify(&rewritten.bytes, rewritten.format, self))?;
         if self.depth == 0 {
             let seen = Seen { depth: 0, rebuilt: true };
@@ -291,16 +314,27 @@ pub(crate) fn bench<T>(
     limits: &Limits,
     test: impl FnOnce(&mut Job<'_>) -> T,
 ) -> (T, Vec<Removed>, Vec<Report>) {
+    bench_choosing(limits, &Options::default(), test)
+}
+
+/// As [`bench`], with options.
+#[cfg(test)]
+pub(crate) fn bench_choosing<T>(
+    limits: &Limits,
+    options: &Options,
+    test: impl FnOnce(&mut Job<'_>) -> T,
+) -> (T, Vec<Removed>, Vec<Report>) {
     let mut budget = Budget::of(limits);
     let mut inspector = NoInspector;
     let mut job = Job {
         limits,
-        options: &Options::default(),
+        options,
         depth: 0,
         budget: &mut budget,
         inspector: &mut inspector,
         removed: Vec::new(),
         children: Vec::new(),
+        note: None,
     };
     let result = test(&mut job);
     (result, job.removed, job.children)

@@ -23,12 +23,15 @@
 //! | [`report`] | what was found, done and removed? |
 //! | [`failure`] | why was something not rebuilt? |
 //! | [`job`] | the way of one file, and of all that is nested in it, from bytes to verdict |
+//! | `fields`, `dib` | numbers by offset; the bitmaps of BMP files and metafiles |
 //! | `zip_structure` | does this ZIP say one thing only? |
 //! | `zip_write` | ZIP files that say one thing only, always the same bytes |
+//! | `markup`, `pictures` | what office documents of all kinds have in common: XML, addresses, formulas; pictures |
 //! | `compound` | what is in an OLE compound file, and how is one written? |
 //! | `summary` | what may a legacy document say about itself? |
 //! | `office_art` | what may a shape or picture of legacy Office have? |
-//! | `archive`, `ooxml`, `pdf`, `ppt`, `image`, `text` | the rebuilders, one format family each |
+//! | `css` | which style declarations may stay? |
+//! | `archive`, `ooxml`, `doc`, `xls`, `ppt`, `odf`, `rtf`, `pdf`, `image`, `metafile`, `html`, `svg`, `text`, `mail` | the rebuilders, one format family each |
 
 #![forbid(unsafe_code)]
 
@@ -42,13 +45,26 @@ pub mod report;
 
 mod archive;
 mod compound;
+mod css;
+mod dib;
+mod doc;
+mod fields;
+mod html;
 mod image;
+mod mail;
+mod markup;
+mod metafile;
+mod odf;
 mod office_art;
 mod ooxml;
 mod pdf;
+mod pictures;
 mod ppt;
+mod rtf;
 mod summary;
+mod svg;
 mod text;
+mod xls;
 mod zip_structure;
 mod zip_write;
 

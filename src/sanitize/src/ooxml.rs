@@ -8,7 +8,7 @@
 //!                                                    verify: the new package read from scratch, by a list of its own ──▶ proof
 //! ```
 //!
-//! Macro types come out as their plain type. Document properties, thumbnails and printer settings are not copied;
+//! Macro types come out as their plain type. Document properties (unless the caller keeps them), thumbnails and printer settings are not copied;
 //! pictures pass through the rebuilders of their own formats.
 //!
 //! | module | question it answers |
@@ -17,18 +17,18 @@
 //! | `table` | which of them may be copied? **the allow list** |
 //! | `walk` | what is reached by the list, in which order and under which names? |
 //! | `rewrite`, `rules` | what may not stand inside a kept part? |
-//! | `fields`, `formula`, `link` | which Word fields, formulas and addresses may stay? |
-//! | `picture`, `objects` | what becomes of pictures, and which stand in for objects? |
-//! | `xml`, `namespace` | how is XML read and written, and which vocabularies are known? |
+//! | `description` | what may the document say of itself? |
+//! | `fields`, `formula` | which Word fields and formulas may stay? |
+//! | `objects` | which pictures stand in for objects? |
+//! | `xml`, `namespace` | which XML vocabularies are known? |
 //! | `verify` | is everything that must be gone gone? |
 
-mod fields;
+mod description;
+pub(crate) mod fields;
 mod formula;
-pub(crate) mod link;
 mod namespace;
 mod objects;
 mod package;
-mod picture;
 mod rewrite;
 mod rules;
 mod table;

@@ -7,15 +7,19 @@
 //! | `forbidden` | which names may nowhere be left? |
 //! | `tree` | what are the pages, fields, structure elements, tree entries? |
 //! | `action` | which actions, destinations and links are kept? |
+//! | `content` | is a content stream made of whole tokens? |
 //! | `stream` | may this stream be kept, and how is it stored? |
 //! | `walk` | how does it all get into the new document? |
 //! | `pages`, `places`, `structure`, `outline` | the same, where a table does not say enough |
+//! | `info` | what does the document say of itself, and is it signed? |
 //! | `removals` | what was left behind? |
 //! | `write` | how are objects turned into bytes? |
 //! | `verify` | is everything gone that must be gone? |
 
 mod action;
+mod content;
 mod forbidden;
+mod info;
 mod load;
 mod outline;
 mod pages;
@@ -49,6 +53,6 @@ pub(crate) fn rebuild(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<Rewr
 }
 
 /// Reads a rebuilt PDF from scratch and searches all of it for what must be gone.
-pub(crate) fn verify(bytes: &[u8], _: Format, _: &mut Job<'_>) -> Result<(), Failure> {
-    verify::verify(bytes)
+pub(crate) fn verify(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<(), Failure> {
+    verify::verify(bytes, job.options)
 }

@@ -10,7 +10,7 @@
 pub(crate) mod csv;
 pub(crate) mod decode;
 mod json;
-mod plain;
+pub(crate) mod plain;
 mod xml;
 
 use crate::failure::Failure;

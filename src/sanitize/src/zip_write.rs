@@ -30,6 +30,13 @@ impl ZipWriter {
         Self::default()
     }
 
+    /// Adds a member that readers look for as it is, at a fixed place.
+    pub(crate) fn add_stored(&mut self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
+        let mut crc = Crc::new();
+        crc.update(bytes);
+        self.put(name, Method::Stored, crc.sum(), bytes.len(), bytes)
+    }
+
     /// Adds a member, deflated where that is shorter.
     pub(crate) fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
         let mut crc = Crc::new();

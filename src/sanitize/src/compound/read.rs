@@ -234,7 +234,7 @@ impl<'a> Sectors<'a> {
         Ok(chain
             .into_iter()
             .flat_map(|number| self.get(number).as_chunks::<ENTRY>().0)
-            .map(|e| e.as_slice())
+            .map(<[u8; ENTRY]>::as_slice)
             .collect())
     }
 }

@@ -26,11 +26,16 @@ fn with(streams: &[(&str, usize)]) -> Storage<'static> {
     root
 }
 
-fn word(bytes: &[u8], at: usize) -> usize {
-    u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap()) as usize
+fn link_at(bytes: &[u8], at: usize) -> u32 {
+    u32::from_le_bytes(bytes[at..at + 4].try_into().unwrap())
 }
 
-fn patch(bytes: &mut [u8], at: usize, value: u32) {
+fn word(bytes: &[u8], at: usize) -> usize {
+    usize::try_from(link_at(bytes, at)).unwrap()
+}
+
+fn patch(bytes: &mut [u8], at: usize, value: impl TryInto<u32>) {
+    let value = value.try_into().unwrap_or_else(|_| panic!("too large"));
     bytes[at..at + 4].copy_from_slice(&value.to_le_bytes());
 }
 
@@ -91,9 +96,9 @@ fn every_number_of_entries_makes_a_sound_red_black_tree() {
         round_trip(&root);
         let bytes = root.write().unwrap();
         let directory = &bytes[512..];
-        let top = word(directory, 76) as u32;
+        let top = link_at(directory, 76);
         if count > 0 {
-            assert_eq!(directory[ENTRY * top as usize + 67], 1, "the top is black");
+            assert_eq!(directory[ENTRY * word(directory, 76) + 67], 1, "the top is black");
         }
         let mut sorted = Vec::new();
         blacks(directory, top, false, &mut sorted);
@@ -107,14 +112,14 @@ fn blacks(directory: &[u8], at: u32, below_red: bool, names: &mut Vec<String>) -
     if at == NO_ENTRY {
         return 0;
     }
-    let entry = &directory[ENTRY * at as usize..][..ENTRY];
+    let entry = &directory[ENTRY * usize::try_from(at).unwrap()..][..ENTRY];
     let red = entry[67] == 0;
     assert!(!(red && below_red), "a red entry below a red one");
-    let left = blacks(directory, word(entry, 68) as u32, red, names);
+    let left = blacks(directory, link_at(entry, 68), red, names);
     let units: Vec<u16> =
         entry[..64].as_chunks::<2>().0.iter().map(|pair| u16::from_le_bytes(*pair)).collect();
     names.push(String::from_utf16(&units).unwrap().trim_end_matches('\0').to_owned());
-    let right = blacks(directory, word(entry, 72) as u32, red, names);
+    let right = blacks(directory, link_at(entry, 72), red, names);
     assert_eq!(left, right, "black heights");
     left + usize::from(!red)
 }
@@ -177,7 +182,7 @@ fn scattered_streams_are_put_together() {
     bytes[third..third + 512].copy_from_slice(&held);
     for (at, next) in [(first, first + 2), (first + 2, first + 1), (first + 1, first + 3)] {
         let at = link(&bytes, at);
-        patch(&mut bytes, at, next as u32);
+        patch(&mut bytes, at, next);
     }
     let read = parse(&bytes).unwrap();
     assert!(read.root.stream("a") == Some(&noise(5000)));
@@ -213,7 +218,7 @@ fn version_4_has_larger_sectors() {
 fn garbage_in_the_upper_half_of_a_version_3_size_is_ignored() {
     let mut bytes = with(&[("a", 5000)]).write().unwrap();
     let at = entry(&bytes, "a") + 124;
-    patch(&mut bytes, at, 0xdead_beef);
+    patch(&mut bytes, at, 0xdead_beef_u32);
     assert!(parse(&bytes).unwrap().root.stream("a") == Some(&noise(5000)));
 }
 
@@ -227,9 +232,9 @@ fn the_last_sector_may_be_cut_behind_its_last_byte() {
     let held = bytes[a..a + 512].to_vec();
     bytes.copy_within(b..b + 512, a);
     bytes[b..b + 512].copy_from_slice(&held);
-    patch(&mut bytes, 76, last as u32);
+    patch(&mut bytes, 76, last);
     let (at, own, new) = (link(&bytes, last - 1), link(&bytes, last), link(&bytes, table));
-    patch(&mut bytes, at, table as u32);
+    patch(&mut bytes, at, table);
     patch(&mut bytes, own, FAT_SECTOR);
     patch(&mut bytes, new, END_OF_CHAIN);
     bytes.truncate(b + 5000 % 512);
@@ -243,7 +248,7 @@ fn chain_that_loops() {
     let mut bytes = with(&[("a", 5000)]).write().unwrap();
     let first = start(&bytes, "a");
     let at = link(&bytes, first + 3);
-    patch(&mut bytes, at, first as u32);
+    patch(&mut bytes, at, first);
     assert!(refusal(&bytes).contains("used twice"));
 }
 
@@ -258,13 +263,13 @@ fn chain_of_short_streams_that_loops() {
 #[test]
 fn sector_used_by_two_streams() {
     let mut bytes = with(&[("a", 5000), ("b", 5000)]).write().unwrap();
-    let first = start(&bytes, "a") as u32;
+    let first = start(&bytes, "a");
     let at = entry(&bytes, "b") + 116;
     patch(&mut bytes, at, first);
     assert!(refusal(&bytes).contains("used twice"));
     let mut bytes = with(&[("a", 50), ("b", 50)]).write().unwrap();
     let at = entry(&bytes, "b") + 116;
-    patch(&mut bytes, at, 0);
+    patch(&mut bytes, at, 0_u32);
     assert!(refusal(&bytes).contains("used twice"));
 }
 
@@ -274,7 +279,7 @@ fn stream_that_reads_the_directory_or_the_tables() {
     for sector in [0, word(&bytes, 76)] {
         let mut bytes = bytes.clone();
         let at = entry(&bytes, "a") + 116;
-        patch(&mut bytes, at, sector as u32);
+        patch(&mut bytes, at, sector);
         assert!(refusal(&bytes).contains("used twice"), "{sector}");
     }
 }
@@ -318,7 +323,7 @@ fn size_lies() {
         let at = entry(&bytes, "a") + 120;
         patch(&mut bytes, at, lie);
         let read = parse(&bytes).unwrap();
-        assert_eq!(read.root.stream("a").map(<[u8]>::len), Some(lie as usize));
+        assert_eq!(read.root.stream("a").map(<[u8]>::len), usize::try_from(lie).ok());
         assert!(read.unreachable.sectors > 0);
     }
 }
@@ -328,7 +333,7 @@ fn orphaned_stream() {
     let mut bytes = with(&[("Macros", 5000), ("a", 5000)]).write().unwrap();
     let kept = (entry(&bytes, "a") - 512) / ENTRY;
     let (at, own) = (512 + 76, 512 + kept * ENTRY);
-    patch(&mut bytes, at, kept as u32);
+    patch(&mut bytes, at, kept);
     patch(&mut bytes, own + 68, NO_ENTRY);
     patch(&mut bytes, own + 72, NO_ENTRY);
     let read = parse(&bytes).unwrap();
@@ -352,7 +357,7 @@ fn data_in_free_sectors() {
     bytes.extend([0; 512]);
     let first = start(&bytes, "a");
     let end = link(&bytes, first + 9);
-    patch(&mut bytes, end, count as u32 + 1);
+    patch(&mut bytes, end, count + 1);
     patch(&mut bytes, at + 4, END_OF_CHAIN);
     let read = parse(&bytes).unwrap();
     assert_eq!(read.unreachable, Unreachable { sectors: 1, ..Unreachable::default() });
@@ -362,7 +367,7 @@ fn data_in_free_sectors() {
 fn data_in_free_short_sectors() {
     let mut bytes = with(&[("a", 64), ("b", 64)]).write().unwrap();
     let at = entry(&bytes, "b") + 120;
-    patch(&mut bytes, at, 0);
+    patch(&mut bytes, at, 0_u32);
     assert_eq!(parse(&bytes).unwrap().unreachable.sectors, 1);
 }
 
@@ -392,7 +397,7 @@ fn slack_is_not_copied() {
 #[test]
 fn lists_of_tables_that_lie() {
     let bytes = with(&[("a", 5000)]).write().unwrap();
-    let table = word(&bytes, 76) as u32;
+    let table = link_at(&bytes, 76);
     for (at, lie) in
         [(44, 0), (44, 2), (44, u32::MAX), (80, 0), (68, 0), (72, 1), (76, table + 1), (64, 1), (60, 0)]
     {
@@ -404,7 +409,7 @@ fn lists_of_tables_that_lie() {
     let difat = word(&bytes, 68);
     let mut looped = bytes.clone();
     patch(&mut looped, 72, 2);
-    patch(&mut looped, (difat + 2) * 512 - 4, difat as u32);
+    patch(&mut looped, (difat + 2) * 512 - 4, difat);
     assert!(refusal(&looped).contains("used twice"));
     let mut endless = bytes.clone();
     patch(&mut endless, 72, u32::MAX);

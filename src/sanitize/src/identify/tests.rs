@@ -403,3 +403,15 @@ fn media_types() {
         );
     }
 }
+
+#[test]
+fn pages_that_begin_with_any_element_are_pages_by_their_name() {
+    let page = |name| identify(b"<strong>x</strong><p>y", &Declared { name, media_type: "" });
+    assert_eq!((page("a.html").format, page("a.html").objection), (Format::Html, None));
+    assert_eq!(page("a.xml").format, Format::Xml);
+    let declared = b"<?xml version='1.0'?><table><tr/></table>";
+    assert_eq!(identify(declared, &Declared { name: "a.html", media_type: "" }).format, Format::Html);
+    assert_eq!(identify(declared, &Declared { name: "a.xml", media_type: "" }).format, Format::Xml);
+    let drawing = b"<svg xmlns='http://www.w3.org/2000/svg'/>";
+    assert!(identify(drawing, &Declared { name: "a.html", media_type: "" }).objection.is_some());
+}

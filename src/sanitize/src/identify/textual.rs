@@ -30,7 +30,7 @@ pub(super) fn kind(bytes: &[u8], declared: &Declared<'_>) -> Kind {
         return Kind::refused(Format::Unknown, "a SYLK spreadsheet, which can hold formulas and macros");
     }
     if text.starts_with('<')
-        && let Some(kind) = markup(text, wants(Format::Xml))
+        && let Some(kind) = markup(text, wants(Format::Xml), wants(Format::Html))
     {
         return kind;
     }
@@ -60,10 +60,27 @@ pub(super) fn kind(bytes: &[u8], declared: &Declared<'_>) -> Kind {
     })
 }
 
+const DAMAGED_RTF: &str = "an RTF document whose first word is not {\\rtf1";
+
+/// RTF, whatever bytes follow: `{\rtf`, `{\rtf0` or `{\rtf1` after white space at most. Word takes all from `{\rt` on for RTF;
+/// where other readers do not, it is refused.
+pub(super) fn rtf(bytes: &[u8]) -> Option<Kind> {
+    let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes).trim_ascii_start();
+    if let Some(rest) = text.strip_prefix(b"{\\rtf") {
+        let rest = rest.strip_prefix(b"0").or_else(|| rest.strip_prefix(b"1")).unwrap_or(rest);
+        if rest.first().is_some_and(|b| !b.is_ascii_alphanumeric() && *b != b'-') {
+            return Some(Kind::of(Format::Rtf));
+        }
+    }
+    let is_blank = |b: &u8| b.is_ascii_whitespace() || *b == 0;
+    let start = text.iter().position(|b| !is_blank(b)).and_then(|at| text.get(at..)?.get(..4))?;
+    start.eq_ignore_ascii_case(b"{\\rt").then_some(Kind::refused(Format::Rtf, DAMAGED_RTF))
+}
+
 /// Texts that betray themselves by their first characters and that no name makes acceptable.
 fn telltale(text: &str) -> Option<Kind> {
     const TELLTALES: [(&str, Format, &str); 17] = [
-        ("{\\rt", Format::Rtf, ""), // Word opens it from here on, whatever follows
+        ("{\\rt", Format::Rtf, DAMAGED_RTF),
         ("web\n", Format::Unknown, "an Excel web query"),
         ("web\r\n", Format::Unknown, "an Excel web query"),
         ("#!", Format::Executable, "a script"),
@@ -84,10 +101,10 @@ fn telltale(text: &str) -> Option<Kind> {
     let starts = |prefix: &str| {
         text.as_bytes().get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix.as_bytes()))
     };
-    TELLTALES.iter().find(|(prefix, ..)| starts(prefix)).map(|&(_, format, words)| match words {
-        "" => Kind::of(format),
-        words => Kind::refused(format, words),
-    })
+    TELLTALES
+        .iter()
+        .find(|(prefix, ..)| starts(prefix))
+        .map(|&(_, format, words)| Kind::refused(format, words))
 }
 
 /// SYLK: an ID record, then records that set cells, names or formats. `ID;Plaats` alone is the first line of a CSV.
@@ -99,7 +116,7 @@ fn is_sylk(text: &str) -> bool {
 }
 
 /// HTML, SVG or XML; `None` where a `<` just begins a text.
-fn markup(text: &str, wants_xml: bool) -> Option<Kind> {
+fn markup(text: &str, wants_xml: bool, wants_html: bool) -> Option<Kind> {
     let declared_xml = text.starts_with("<?xml");
     let mut reader = quick_xml::Reader::from_str(text);
     reader.config_mut().check_end_names = false;
@@ -124,7 +141,12 @@ fn markup(text: &str, wants_xml: bool) -> Option<Kind> {
         return Some(kind);
     }
     let name = root.local_name();
-    if is_html_name(Some(name.as_ref())) || (!declared_xml && !wants_xml && is_html_fragment(name.as_ref())) {
+    let is_html = match (declared_xml, wants_html) {
+        (false, true) => true,
+        (true, true) => is_html_fragment(name.as_ref()),
+        (_, false) => !declared_xml && !wants_xml && is_html_fragment(name.as_ref()),
+    };
+    if is_html_name(Some(name.as_ref())) || (is_html && !name.as_ref().eq_ignore_ascii_case("svg")) {
         return Some(Kind::of(Format::Html));
     }
     if name.as_ref().eq_ignore_ascii_case("svg") {

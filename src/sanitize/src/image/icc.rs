@@ -25,7 +25,11 @@ pub(super) fn is_sane(profile: &[u8], channels: u8) -> bool {
 }
 
 fn check(profile: &[u8], channels: u8) -> Option<()> {
-    let space: &[u8] = if channels == 1 { b"GRAY" } else { b"RGB " };
+    let space: &[u8] = match channels {
+        1 => b"GRAY",
+        4 => b"CMYK",
+        _ => b"RGB ",
+    };
     let field = |at: usize| profile.get(at..at + 4);
     let number = |at: usize| usize::try_from(u32::from_be_bytes(field(at)?.try_into().ok()?)).ok();
     let sane = profile.len() <= MAX_BYTES

@@ -1,4 +1,4 @@
-//! JPEG: decoded and encoded anew at [`QUALITY`], unless it already is an encoding of ours.
+//! JPEG: decoded and encoded anew at the caller's quality, unless it already is an encoding of ours at that quality.
 //!
 //! The decoder is given the coding segments and scans only. A missing end marker, as cameras and cut transmissions
 //! leave it, is supplied; the decoder fills what is missing with grey, as viewers do.
@@ -16,12 +16,9 @@ use jpeg_encoder::{
 use super::{check_dimensions, icc};
 use crate::failure::Failure;
 use crate::job::Job;
+use crate::options::JpegQuality;
 use crate::report::{Removed, What};
 use segments::{Jpeg, Segment};
-
-/// Quality on libjpeg's scale: the usual "high quality", at which a single generation shows no loss on photographs and
-/// scanned text. A constant, because [`own`] recognises its quantisation tables.
-const QUALITY: u8 = 90;
 
 /// How a picture of ours is encoded, besides its pixels.
 #[derive(Debug, Clone)]
@@ -30,37 +27,113 @@ struct Dressing {
     profile: Option<Vec<u8>>,
     /// Chroma samples for each luma sample, as the original had them: more would only be larger.
     sampling: SamplingFactor,
+    /// On libjpeg's scale.
+    quality: JpegQuality,
 }
 
 /// Writes a JPEG anew.
 pub(super) fn rebuild(bytes: &[u8], job: &mut Job<'_>) -> Result<Vec<u8>, Failure> {
     let jpeg = Jpeg::parse(bytes)?;
     check_dimensions(jpeg.width.into(), jpeg.height.into(), 4, job.limits)?;
-    if own::check(bytes).is_ok() {
+    if own::check(bytes, job.options.jpeg_quality).is_ok() {
         return Ok(bytes.to_vec());
+    }
+    if jpeg.components == 4 && !jpeg.says_transform() {
+        let problem = "it has four colours and does not say which; readers would show it as its own negative";
+        return Err(Failure::Refused(problem.to_owned()));
     }
     let channels = if jpeg.components == 1 { 1 } else { 3 };
     let profile = jpeg.profile();
     let sane = profile.as_deref().is_some_and(|profile| icc::is_sane(profile, channels));
     report(&jpeg, profile.is_some() && !sane, job);
     let orientation = jpeg.exif().map_or(1, |exif| exif.orientation);
-    let sampling = match jpeg.sampling {
-        (2, 2) => SamplingFactor::R_4_2_0,
-        (2, 1) if orientation < 5 => SamplingFactor::R_4_2_2,
-        _ => SamplingFactor::R_4_4_4,
+    let sampling = factor(jpeg.sampling, orientation);
+    let dressing = Dressing {
+        density: density(&jpeg),
+        profile: profile.filter(|_| sane),
+        sampling,
+        quality: job.options.jpeg_quality,
     };
-    let dressing = Dressing { density: density(&jpeg), profile: profile.filter(|_| sane), sampling };
     encode(upright(decode(&jpeg.coding())?, orientation), &dressing)
 }
 
 /// It is an encoding of ours, and a decoder finds the same dimensions.
-pub(super) fn verify(bytes: &[u8]) -> Result<(), Failure> {
-    let (width, height) = own::check(bytes).map_err(|problem| Failure::Malformed(problem.to_owned()))?;
+pub(super) fn verify(bytes: &[u8], quality: JpegQuality) -> Result<(), Failure> {
+    let (width, height) =
+        own::check(bytes, quality).map_err(|problem| Failure::Malformed(problem.to_owned()))?;
     let decoder = JpegDecoder::new(std::io::Cursor::new(bytes)).map_err(Failure::malformed)?;
     if decoder.dimensions() != (width.into(), height.into()) {
         return Err(Failure::Malformed("a decoder finds other dimensions".to_owned()));
     }
     Ok(())
+}
+
+/// A JPEG that is an encoding of ours.
+#[derive(Debug)]
+pub(super) struct OwnEncoding {
+    pub(super) width: u32,
+    pub(super) height: u32,
+    /// Sampling of the luminance; `None`: it is gray.
+    pub(super) sampling: Option<(u8, u8)>,
+    pub(super) bytes: Vec<u8>,
+}
+
+/// Recognises an encoding of ours, or says why it is none.
+pub(super) fn own_encoding(bytes: &[u8], quality: JpegQuality) -> Result<OwnEncoding, &'static str> {
+    let (width, height) = own::check(bytes, quality)?;
+    let jpeg = Jpeg::parse(bytes).map_err(|_| "it is not JPEG")?;
+    let sampling = (jpeg.components > 1).then_some(jpeg.sampling);
+    Ok(OwnEncoding { width: width.into(), height: height.into(), sampling, bytes: bytes.to_vec() })
+}
+
+/// A strip or tile of a TIFF page: tables may be apart (TIFF Technical Note 2).
+fn joined(piece: &[u8], tables: Option<&[u8]>) -> Vec<u8> {
+    let tables = tables.and_then(|tables| tables.strip_suffix(&[0xff, 0xd9]));
+    match (tables, piece.strip_prefix(&[0xff, 0xd8])) {
+        (Some(tables), Some(rest)) => [tables, rest].concat(),
+        _ => piece.to_vec(),
+    }
+}
+
+/// Width and height of a strip or tile.
+pub(super) fn dimensions_of_piece(piece: &[u8], tables: Option<&[u8]>) -> Result<(u32, u32), Failure> {
+    let bytes = joined(piece, tables);
+    let jpeg = Jpeg::parse(&bytes)?;
+    Ok((jpeg.width.into(), jpeg.height.into()))
+}
+
+/// A strip or tile's pixels and sampling; the page, not the strip, says whether its colours are RGB or YCbCr.
+pub(super) fn decode_piece(
+    piece: &[u8],
+    tables: Option<&[u8]>,
+    is_rgb: bool,
+) -> Result<(DynamicImage, (u8, u8)), Failure> {
+    let bytes = joined(piece, tables);
+    let jpeg = Jpeg::parse(&bytes)?;
+    if !matches!(jpeg.components, 1 | 3) {
+        return Err(Failure::Malformed("a strip's colours are not its page's".to_owned()));
+    }
+    Ok((decode(&jpeg.coding_as(if is_rgb { 0 } else { 1 }))?, jpeg.sampling))
+}
+
+/// Encodes a TIFF page.
+pub(super) fn encode_page(
+    image: DynamicImage,
+    orientation: u8,
+    sampling: (u8, u8),
+    quality: JpegQuality,
+) -> Result<Vec<u8>, Failure> {
+    let density = PixelDensity { density: (1, 1), unit: PixelDensityUnit::PixelAspectRatio };
+    let sampling = factor(sampling, orientation);
+    encode(upright(image, orientation), &Dressing { density, profile: None, sampling, quality })
+}
+
+fn factor(sampling: (u8, u8), orientation: u8) -> SamplingFactor {
+    match sampling {
+        (2, 2) => SamplingFactor::R_4_2_0,
+        (2, 1) if orientation < 5 => SamplingFactor::R_4_2_2,
+        _ => SamplingFactor::R_4_4_4,
+    }
 }
 
 fn decode(coding: &[u8]) -> Result<DynamicImage, Failure> {
@@ -80,7 +153,7 @@ fn encode(image: DynamicImage, dressing: &Dressing) -> Result<Vec<u8>, Failure> 
     };
     let side = |length: u32| u16::try_from(length).map_err(Failure::malformed);
     let mut out = Vec::new();
-    let mut encoder = Encoder::new(&mut out, QUALITY);
+    let mut encoder = Encoder::new(&mut out, dressing.quality.value());
     encoder.set_density(dressing.density);
     encoder.set_sampling_factor(dressing.sampling);
     encoder.set_chroma_subsampling_method(ChromaSubsamplingMethod::Average);

@@ -4,6 +4,12 @@ use std::io::Cursor;
 
 use image::{DynamicImage, GenericImageView as _, ImageFormat, Luma, Rgb, RgbImage, Rgba, RgbaImage};
 
+mod bmp;
+mod gif;
+mod heif;
+mod jpeg;
+mod webp;
+
 use super::exif::block;
 use super::*;
 use crate::identify::Declared;
@@ -28,7 +34,7 @@ pub(crate) fn png(width: u32, height: u32) -> Vec<u8> {
     written(&photo(width, height).into(), ImageFormat::Png)
 }
 
-fn jpeg(width: u32, height: u32) -> Vec<u8> {
+pub(super) fn jpeg(width: u32, height: u32) -> Vec<u8> {
     let mut out = Vec::new();
     let encoder = image::codecs::jpeg::JpegEncoder::new_with_quality(&mut out, 70);
     photo(width, height).write_with_encoder(encoder).unwrap();
@@ -44,7 +50,7 @@ fn tried(bytes: &[u8], format: Format, limits: &Limits) -> (Result<Vec<u8>, Fail
     (result, removed)
 }
 
-fn rebuilt(bytes: &[u8], format: Format) -> (Vec<u8>, Vec<(What, String)>) {
+pub(super) fn rebuilt(bytes: &[u8], format: Format) -> (Vec<u8>, Vec<(What, String)>) {
     let (result, removed) = tried(bytes, format, &Limits::default());
     let out = result.unwrap();
     let (again, nothing) = tried(&out, format, &Limits::default());
@@ -52,7 +58,7 @@ fn rebuilt(bytes: &[u8], format: Format) -> (Vec<u8>, Vec<(What, String)>) {
     (out, removed.into_iter().map(|r| (r.what, r.r#where)).collect())
 }
 
-fn fails(bytes: &[u8], format: Format) -> Failure {
+pub(super) fn fails(bytes: &[u8], format: Format) -> Failure {
     tried(bytes, format, &Limits::default()).0.unwrap_err()
 }
 
@@ -74,7 +80,7 @@ fn with_chunk(png: &[u8], name: &[u8; 4], data: &[u8]) -> Vec<u8> {
 }
 
 /// Mean difference of all samples.
-fn difference(a: &DynamicImage, b: &DynamicImage) -> f64 {
+pub(super) fn difference(a: &DynamicImage, b: &DynamicImage) -> f64 {
     assert_eq!(a.dimensions(), b.dimensions());
     let (a, b) = (a.to_rgb8().into_raw(), b.to_rgb8().into_raw());
     let sum: u32 = a.iter().zip(&b).map(|(a, b)| u32::from(a.abs_diff(*b))).sum();
@@ -386,10 +392,22 @@ fn hostile_chunk_orders_are_malformed() {
 
 #[test]
 fn a_picture_that_is_also_an_archive_is_refused() {
+    assert_eq!(verdict(&[png(8, 8), archive()].concat(), "a.png"), Verdict::Refused);
+}
+/// Whether `needle` is somewhere in `bytes`.
+pub(super) fn holds(bytes: &[u8], needle: &[u8]) -> bool {
+    memchr::memmem::find(bytes, needle).is_some()
+}
+
+/// The whole way, so that identification has its say.
+pub(super) fn verdict(bytes: &[u8], name: &str) -> Verdict {
+    let declared = Declared { name, media_type: "" };
+    sanitize(bytes, &declared, &Settings::default(), &mut NoInspector).report().verdict
+}
+
+/// Bytes that ZIP readers take for an archive when they follow others.
+pub(super) fn archive() -> Vec<u8> {
     let mut zip = crate::zip_write::ZipWriter::new();
     zip.add("evil.txt", b"x").unwrap();
-    let polyglot = [png(8, 8), zip.finish().unwrap()].concat();
-    let declared = Declared { name: "a.png", media_type: "image/png" };
-    let result = sanitize(&polyglot, &declared, &Settings::default(), &mut NoInspector);
-    assert_eq!(result.report().verdict, Verdict::Refused);
+    zip.finish().unwrap()
 }

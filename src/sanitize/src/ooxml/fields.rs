@@ -13,9 +13,9 @@
 
 use std::collections::HashMap;
 
-use super::link;
 use super::namespace::Ns;
 use super::xml::{Element, Event};
+use crate::markup::link;
 use crate::report::What;
 
 /// What becomes of an element, by its [`Element::id`].
@@ -112,7 +112,7 @@ const SELF_SHOWN: &[&str] = &["MACROBUTTON", "GOTOBUTTON"];
 const NEVER: &[&str] = &["DDE", "DDEAUTO", "INCLUDETEXT", "INCLUDEPICTURE"];
 
 /// Why an instruction may not stay.
-pub(super) fn refused(instruction: &str) -> Option<What> {
+pub(crate) fn refused(instruction: &str) -> Option<What> {
     let instruction = instruction.trim();
     let keyword: String = match instruction.strip_prefix('=') {
         Some(_) => "=".to_owned(),
@@ -180,7 +180,7 @@ fn argument(text: &str) -> (String, &str) {
 }
 
 /// The words that an instruction of [`SELF_SHOWN`] shows.
-fn self_shown(instruction: &str) -> Option<String> {
+pub(crate) fn self_shown(instruction: &str) -> Option<String> {
     let (keyword, rest) = instruction.trim_start().split_once(' ')?;
     let (_, shown) = rest.trim_start().split_once(' ')?;
     SELF_SHOWN.iter().any(|known| keyword.eq_ignore_ascii_case(known)).then(|| shown.trim().to_owned())

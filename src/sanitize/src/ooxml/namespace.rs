@@ -3,6 +3,8 @@
 //! Transitional and Strict (ISO/IEC 29500-4 and -1) name the same vocabulary by different URIs; the rules see one.
 //! What is in no listed namespace is left behind.
 
+use crate::markup::xml::Vocabulary;
+
 /// A vocabulary that the rules tell apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub(super) enum Ns {
@@ -160,9 +162,12 @@ const MS: &[&str] = &[
     "word/2024/wordml/sdtformatlock",
 ];
 
-impl Ns {
-    /// The vocabulary behind a namespace URI.
-    pub(super) fn of(uri: &str) -> Self {
+impl Vocabulary for Ns {
+    const NONE: Self = Self::None;
+    const XML: Self = Self::Xml;
+    const XMLNS: Self = Self::Xmlns;
+
+    fn of(uri: &str) -> Self {
         if let Some(path) = uri.strip_prefix(TRANSITIONAL) {
             return match path {
                 "wordprocessingml/2006/main" => Self::W,
@@ -219,5 +224,9 @@ impl Ns {
             "http://www.w3.org/XML/1998/namespace" => Self::Xml,
             _ => Self::Unknown,
         }
+    }
+
+    fn is_mixed(self) -> bool {
+        matches!(self, Self::Unknown | Self::Ms)
     }
 }

@@ -192,7 +192,7 @@ impl<'a> Rewriter<'a> {
             Fate::Unwrap(what) => {
                 what.into_iter().for_each(|what| self.note(what));
                 self.children(&mut element);
-                return lifted(element);
+                return element.lifted();
             }
         }
         if let Some(replaced) = self.special(&mut element) {
@@ -397,10 +397,11 @@ impl<'a> Rewriter<'a> {
         if element.elements().any(|branch| branch.is(Ns::Mc, "Choice")) {
             return vec![Node::Element(element)];
         }
-        lifted(element)
+        element
+            .lifted()
             .into_iter()
             .flat_map(|node| match node {
-                Node::Element(fallback) => lifted(fallback),
+                Node::Element(fallback) => fallback.lifted(),
                 Node::Text(_) => Vec::new(),
             })
             .collect()
@@ -427,17 +428,6 @@ fn shown_text(element: &Element, text: &str) -> Vec<Node> {
 /// Lists of any length below the root.
 fn is_long(element: &Element) -> bool {
     element.is(Ns::W, "body") || element.is(Ns::S, "sheetData")
-}
-
-/// An element's children, for its place.
-fn lifted(element: Element) -> Vec<Node> {
-    let mut children = element.children;
-    for node in &mut children {
-        if let Node::Element(child) = node {
-            child.inherit(&element.attributes);
-        }
-    }
-    children
 }
 
 fn hollow(element: &Element) -> Element {

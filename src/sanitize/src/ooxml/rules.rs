@@ -1,8 +1,8 @@
 //! What may not stand in a kept part: elements and attributes that run, fetch, embed, or lead to a part that is gone.
 
-use super::link;
 use super::namespace::Ns;
 use super::xml::{Attribute, Element};
+use crate::markup::link;
 use crate::report::What;
 
 /// What becomes of an element, before its attributes and children are looked at.

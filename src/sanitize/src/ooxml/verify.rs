@@ -6,15 +6,17 @@
 
 use std::collections::{HashMap, HashSet};
 
+use super::description;
 use super::fields::Scanner;
 use super::formula;
-use super::link;
 use super::namespace::Ns;
 use super::rules;
 use super::xml::{Element, Event, Xml, decode};
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::job::Job;
+use crate::options::Metadata;
+use crate::markup::link;
 use crate::report::plain;
 use crate::zip_structure::{Entry, Zip};
 
@@ -167,6 +169,9 @@ const PICTURES: &[(&str, &[u8])] = &[
     ("gif", b"GIF8"),
     ("tif", b"II*\0"),
     ("bmp", b"BM"),
+    ("emf", b"\x01\0\0\0"),
+    ("wmf", b"\x01\0\x09\0"),
+    ("wmf", b"\xd7\xcd\xc6\x9a"),
 ];
 
 /// Parses the rebuilt package and searches it for everything that must be gone.
@@ -182,7 +187,8 @@ fn search(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result<(), Failure
     let nesting = job.limits.max_nesting;
     let members: HashMap<&str, &Entry<'_>> =
         zip.entries().iter().map(|entry| (entry.name.as_str(), entry)).collect();
-    let types = content_types(&members, format, nesting)?;
+    let described = job.options.metadata == Metadata::Keep;
+    let types = content_types(&members, format, described, nesting)?;
     let mut edges: HashMap<String, Vec<String>> = HashMap::new();
     for (name, entry) in &members {
         if *name != "[Content_Types].xml"
@@ -193,8 +199,13 @@ fn search(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result<(), Failure
         let content = entry.expand()?;
         let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
         match extension {
+            _ if *name == description::PART => {
+                if !(described && description::is_ours(&content, nesting)) {
+                    return unproved(name, "has metadata");
+                }
+            }
             "rels" => {
-                let (source, targets) = relationships(name, &content, nesting)?;
+                let (source, targets) = relationships(name, &content, described, nesting)?;
                 edges.insert(source, targets);
             }
             "xml" | "vml" => {
@@ -226,6 +237,7 @@ fn search(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result<(), Failure
 fn content_types(
     members: &HashMap<&str, &Entry<'_>>,
     format: Format,
+    described: bool,
     nesting: u32,
 ) -> Result<HashSet<String>, Failure> {
     let Some(listing) = members.get("[Content_Types].xml") else {
@@ -240,7 +252,8 @@ fn content_types(
         let Event::Start(element) = event else { continue };
         let kind = element.attribute("ContentType").unwrap_or_default();
         let lower = kind.to_ascii_lowercase();
-        if TYPES.iter().any(|word| lower.contains(word)) && !lower.contains("fonttable") {
+        let is_description = described && kind == description::CONTENT_TYPE;
+        if TYPES.iter().any(|word| lower.contains(word)) && !lower.contains("fonttable") && !is_description {
             return unproved("the document", &format!("lists a part of type {}", plain(kind)));
         }
         has_main |= kind == main;
@@ -252,7 +265,12 @@ fn content_types(
 }
 
 /// The source of a relationships part, and the parts it leads to.
-fn relationships(name: &str, content: &[u8], nesting: u32) -> Result<(String, Vec<String>), Failure> {
+fn relationships(
+    name: &str,
+    content: &[u8],
+    described: bool,
+    nesting: u32,
+) -> Result<(String, Vec<String>), Failure> {
     let Some((folder, file)) = name.rsplit_once("_rels/") else {
         return unproved(name, "is in the wrong folder");
     };
@@ -268,7 +286,8 @@ fn relationships(name: &str, content: &[u8], nesting: u32) -> Result<(String, Ve
         let kind = element.attribute("Type").unwrap_or_default().to_ascii_lowercase();
         let target = element.attribute("Target").unwrap_or_default();
         let words = kind.strip_suffix("/fonttable").unwrap_or(&kind);
-        if RELATIONS.iter().any(|word| words.contains(word)) {
+        let is_description = described && source.is_empty() && kind == description::RELATION;
+        if RELATIONS.iter().any(|word| words.contains(word)) && !is_description {
             return unproved(name, &format!("has a relationship of type {}", plain(&kind)));
         }
         if element.attribute("TargetMode").is_some() {

@@ -10,18 +10,20 @@
 
 use std::collections::{HashMap, HashSet, VecDeque};
 
+use super::description;
 use super::fields::{Mark, Scanner};
-use super::link;
 use super::namespace::Ns;
 use super::objects;
 use super::package::{Package, Relationship, resolve};
-use super::picture::Pictures;
 use super::rewrite::{Known, Rewriter, Sheets};
 use super::table::{self, Main, Rule};
 use super::xml::{Event, Writer, Xml, decode};
 use crate::failure::Failure;
 use crate::format::{Format, Rewritten};
 use crate::job::Job;
+use crate::options::{Metadata, Signed};
+use crate::markup::link;
+use crate::pictures::{Pictures, SHOWN};
 use crate::report::{Removed, What, plain};
 use crate::zip_structure::{Entry, Zip};
 use crate::zip_write::ZipWriter;
@@ -82,7 +84,11 @@ pub(super) fn rebuild(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result
         lost_order: Vec::new(),
         queue: VecDeque::new(),
         root: None,
+        description: None,
     };
+    if job.options.signed == Signed::Quarantine && walk.is_signed() {
+        return Err(Failure::signed());
+    }
     walk.reach(job)?;
     walk.drop_pivots(job);
     walk.show_objects(job)?;
@@ -103,6 +109,8 @@ struct Walk<'a> {
     queue: VecDeque<usize>,
     /// Index of the main part and its root relationship.
     root: Option<(usize, Relationship)>,
+    /// The new core properties, where they are kept.
+    description: Option<Vec<u8>>,
 }
 
 impl<'a> Walk<'a> {
@@ -119,6 +127,8 @@ impl<'a> Walk<'a> {
                     Failure::Malformed("the document has no main part where it says".to_owned())
                 })?;
                 self.root = Some((index, relationship));
+            } else if description::is_description(&relationship) && job.options.metadata == Metadata::Keep {
+                self.describe(&relationship, job)?;
             } else if is_main {
                 return Err(Failure::Malformed("the document has two main parts".to_owned()));
             } else {
@@ -130,6 +140,25 @@ impl<'a> Walk<'a> {
         }
         while let Some(index) = self.queue.pop_front() {
             self.examine(index, job)?;
+        }
+        Ok(())
+    }
+
+    /// Whether some part is a signature of the package (ECMA-376-2, clause 13).
+    fn is_signed(&self) -> bool {
+        let mut names = self.package.names();
+        names.any(|name| self.package.content_type(name).contains("digital-signature"))
+    }
+
+    /// Takes over the core properties; they count as removed where they say more than is kept.
+    fn describe(&mut self, relationship: &Relationship, job: &mut Job<'_>) -> Result<(), Failure> {
+        let name = resolve("", &relationship.target);
+        self.description = description::kept(self.package, &name, job)?;
+        match (self.package.part(&name), &self.description) {
+            (Some(entry), Some(new)) if entry.read(job)? == *new => {
+                self.lost.insert(name, What::Metadata);
+            }
+            _ => self.lose("", relationship, job),
         }
         Ok(())
     }
@@ -405,7 +434,7 @@ impl<'a> Walk<'a> {
 
     fn write(&self, format: Format, job: &mut Job<'_>) -> Result<Vec<u8>, Failure> {
         let order = self.order();
-        let mut pictures = Pictures::new(self.main.folder);
+        let mut pictures = Pictures::new(format!("{}media/image", self.main.folder), SHOWN);
         let mut names: HashMap<usize, String> = HashMap::new();
         let mut counts: HashMap<&str, u32> = HashMap::new();
         for &index in &order {
@@ -413,7 +442,10 @@ impl<'a> Walk<'a> {
             let name = match part.rule {
                 None if part.kind == Kind::Picture => {
                     let bytes = part.entry.read(job)?;
-                    pictures.rebuild(&bytes, &part.entry.name, job)?
+                    match pictures.rebuild(&bytes, &part.entry.name, job)? {
+                        Some(name) => name,
+                        None => pictures.blank(),
+                    }
                 }
                 None => self.main.file.to_owned(),
                 Some(rule) => {
@@ -433,7 +465,11 @@ impl<'a> Walk<'a> {
         zip.add("[Content_Types].xml", &self.content_types(format, &order, &names, &pictures))?;
         if let Some((index, relationship)) = &self.root {
             let target = names.get(index).cloned().unwrap_or_default();
-            let root = [(relationship.id.as_str(), relationship.kind.as_str(), target, false)];
+            let mut root = vec![(relationship.id.as_str(), relationship.kind.as_str(), target, false)];
+            if self.description.is_some() {
+                let id = if relationship.id == "rIdCore" { "rIdCore2" } else { "rIdCore" };
+                root.push((id, description::RELATION, description::PART.to_owned(), false));
+            }
             zip.add("_rels/.rels", &relationships_xml(&root))?;
         }
         for &index in &order {
@@ -473,6 +509,9 @@ impl<'a> Walk<'a> {
                 let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
                 zip.add(&format!("{folder}/_rels/{file}.rels"), &relationships_xml(&kept))?;
             }
+        }
+        if let Some(description) = &self.description {
+            zip.add(description::PART, description)?;
         }
         pictures.write(&mut zip)?;
         zip.finish()
@@ -522,6 +561,10 @@ impl<'a> Walk<'a> {
                 (None, Kind::Main) => format!("{}.main+xml", format.media_type()),
                 _ => continue,
             };
+            out.push_str(&format!("<Override PartName=\"/{name}\" ContentType=\"{content_type}\"/>"));
+        }
+        if self.description.is_some() {
+            let (name, content_type) = (description::PART, description::CONTENT_TYPE);
             out.push_str(&format!("<Override PartName=\"/{name}\" ContentType=\"{content_type}\"/>"));
         }
         out.push_str("</Types>");

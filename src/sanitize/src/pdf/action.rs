@@ -6,6 +6,7 @@ use lopdf::{Dictionary, Document, Object, ObjectId};
 
 use super::schema::{Kind, Shape, shape};
 use super::tree::{lookup, resolve};
+use crate::options::Links;
 
 /// Whether `uri` is a web or mail address. A relative one would be resolved against the place of the file, so it is not.
 pub(super) fn is_web_link(uri: &[u8]) -> bool {
@@ -14,15 +15,22 @@ pub(super) fn is_web_link(uri: &[u8]) -> bool {
     (starts(b"http://") || starts(b"https://") || starts(b"mailto:")) && !uri.iter().any(u8::is_ascii_control)
 }
 
-/// Whether an action of a kept type has what it needs: a page of this document, a web address or a move between pages.
-pub(super) fn is_kept(document: &Document, action: &Dictionary, pages: &HashMap<ObjectId, u32>) -> bool {
+/// Whether an action of a kept type has what it needs: a page of this document, a web address where `links` are kept, or
+/// a move between pages.
+pub(super) fn is_kept(
+    document: &Document,
+    action: &Dictionary,
+    pages: &HashMap<ObjectId, u32>,
+    links: Links,
+) -> bool {
     let name = |key| lookup(document, action, key).and_then(|name| name.as_name().ok());
     match name(b"S") {
         Some(b"GoTo") => action.get(b"D").is_ok_and(|dest| {
             resolve(document, dest).is_some_and(|(_, dest)| is_dest(document, dest, pages))
         }),
         Some(b"URI") => {
-            lookup(document, action, b"URI").and_then(|uri| uri.as_str().ok()).is_some_and(is_web_link)
+            let uri = lookup(document, action, b"URI").and_then(|uri| uri.as_str().ok());
+            links == Links::Keep && uri.is_some_and(is_web_link)
         }
         Some(b"Named") => match (shape(Kind::PageMove), name(b"N")) {
             (Shape::Name(moves), Some(name)) => moves.iter().any(|kept| kept.as_bytes() == name),

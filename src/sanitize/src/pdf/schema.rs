@@ -46,6 +46,8 @@ kinds! {
 pub(super) enum Use {
     /// Bounded by the ratio of decoded to stored size.
     Data,
+    /// As [`Use::Data`]; its operators must be whole.
+    Content,
     /// Bounded by its own width, height and depth.
     Picture,
     /// As [`Use::Data`]; type 4 functions must be a calculator program and nothing more.
@@ -191,7 +193,8 @@ pub(super) const fn shape(kind: Kind) -> Shape {
         K::OutputIntentName => Shape::Name(names! { "GTS_PDFX" "GTS_PDFA1" "ISO_PDFE1" }),
 
         // 7.4 Filters, 7.8 content streams and resources, 7.10 functions.
-        K::BareStream | K::Content => Shape::Stream(&[], Use::Data),
+        K::BareStream => Shape::Stream(&[], Use::Data),
+        K::Content => Shape::Stream(&[], Use::Content),
         K::LookupTable => Shape::Any(&[K::BareStream, K::Plain]),
         K::Contents => Shape::Any(&[K::Content, K::ContentStreams]),
         K::ContentStreams => Shape::List(K::Content),
@@ -308,7 +311,7 @@ pub(super) const fn shape(kind: Kind) -> Shape {
         K::XObject => Shape::Tagged {
             tag: "Subtype",
             common: keys! { "Type" => TypeName },
-            each: &[("Image", Use::Picture, &[IMAGE]), ("Form", Use::Data, &[FORM])],
+            each: &[("Image", Use::Picture, &[IMAGE]), ("Form", Use::Content, &[FORM])],
         },
         K::ImageMask => Shape::Any(&[K::XObject, K::Plain]),
         K::FormName => Shape::Name(names! { "Form" }),
@@ -405,7 +408,7 @@ pub(super) const fn shape(kind: Kind) -> Shape {
         K::Appearance => Shape::Dict(keys! { "N" "R" "D" => AppearanceState }),
         K::AppearanceState => Shape::Any(&[K::AppearanceForm, K::AppearanceForms]),
         K::AppearanceForms => Shape::Map(K::AppearanceForm),
-        K::AppearanceForm => Shape::Stream(APPEARANCE_FORM, Use::Data),
+        K::AppearanceForm => Shape::Stream(APPEARANCE_FORM, Use::Content),
         K::BorderStyle => Shape::Dict(keys! { "W" "D" => Plain, "Type" => TypeName, "S" => BorderStyleName }),
         K::BorderStyleName => Shape::Name(names! { "S" "D" "B" "I" "U" }),
         K::BorderEffect => Shape::Dict(keys! { "I" => Plain, "S" => BorderEffectStyle }),

@@ -7,6 +7,7 @@ use flate2::write::ZlibEncoder;
 use flate2::{Compression, Decompress, FlushDecompress, Status};
 use lopdf::{Dictionary, Document, Object, Stream};
 
+use super::content;
 use super::schema::Use;
 use crate::failure::Failure;
 use crate::job::Job;
@@ -73,6 +74,8 @@ pub(super) enum Fit {
     Yes(usize),
     /// Up to where its compressed data breaks.
     Damaged,
+    /// This many of its decoded bytes; behind them its operators break.
+    Cut(usize),
     /// No: it is kept elsewhere.
     No,
     /// No: it is a program that is more than a formula.
@@ -95,7 +98,7 @@ pub(super) fn check(
     let area = picture_bytes(document, stream, usage, job)?;
     let stored = u64::try_from(stream.content.len()).unwrap_or(u64::MAX);
     let cap = job.expandable();
-    let (size, fit) = decoded_size(document, stream, &filters, cap)?;
+    let (size, mut fit) = decoded_size(document, stream, &filters, cap)?;
     job.expand(size)?;
     let allowed = area.unwrap_or(0).max(RATIO_FROM).max(stored.saturating_mul(job.limits.max_ratio));
     if size > allowed {
@@ -105,7 +108,39 @@ pub(super) fn check(
             limit: job.limits.max_ratio,
         });
     }
+    if usage == Use::Content {
+        fit = content_fit(document, stream, &filters, cap, fit)?;
+    }
     Ok(fit)
+}
+
+/// Holds a content stream's operators against [`content::sound_length`].
+fn content_fit(
+    document: &Document,
+    stream: &Stream,
+    filters: &[&[u8]],
+    cap: u64,
+    fit: Fit,
+) -> Result<Fit, Failure> {
+    let decoded = match filters {
+        [] => Cow::Borrowed(stream.content.as_slice()),
+        [b"FlateDecode"] => Cow::Owned(inflated(&stream.content)),
+        chain => decode(document, stream, chain, cap)
+            .map(Cow::Owned)
+            .ok_or_else(|| Failure::Malformed("a content stream cannot be decoded".to_owned()))?,
+    };
+    match (content::sound_length(&decoded), filters) {
+        (sound, _) if sound == decoded.len() => Ok(fit),
+        (sound, [] | [b"FlateDecode"]) => Ok(Fit::Cut(sound)),
+        _ => Err(Failure::Malformed("a content stream has operators that break off".to_owned())),
+    }
+}
+
+/// All that a deflated stream holds; its size was held against the limits before.
+fn inflated(data: &[u8]) -> Vec<u8> {
+    let mut readable = Vec::new();
+    inflate(data, u64::MAX, |piece| readable.extend_from_slice(piece));
+    readable
 }
 
 /// Bytes a picture has when decoded, with room for rounding; `None` for anything else.
@@ -217,7 +252,7 @@ fn decode(document: &Document, stream: &Stream, chain: &[&[u8]], cap: u64) -> Op
 }
 
 /// The bytes to store, and the filters they then have. JPEG goes without the segments that only carry metadata or trail it,
-/// large plain content is deflated, damaged content is deflated anew as far as it goes; all else stays as it is.
+/// large plain content is deflated, damaged content is deflated anew as far as it is sound; all else stays as it is.
 pub(super) fn stored<'d>(
     filters: &[&'static [u8]],
     content: &'d [u8],
@@ -226,15 +261,18 @@ pub(super) fn stored<'d>(
     match filters {
         [b"FlateDecode"] => match fit {
             Fit::Yes(used) => (filters.to_vec(), Cow::Borrowed(content.get(..used).unwrap_or(content))),
-            _ => {
-                let mut readable = Vec::new();
-                // Its size was held against the limit before.
-                inflate(content, u64::MAX, |piece| readable.extend_from_slice(piece));
-                plain(Cow::Owned(readable))
+            Fit::Cut(sound) => {
+                let mut whole = inflated(content);
+                whole.truncate(sound);
+                plain(Cow::Owned(whole))
             }
+            _ => plain(Cow::Owned(inflated(content))),
         },
         [b"DCTDecode"] => (filters.to_vec(), jpeg(content).map_or(Cow::Borrowed(content), Cow::Owned)),
-        [] => plain(Cow::Borrowed(content)),
+        [] => match fit {
+            Fit::Cut(sound) => plain(Cow::Borrowed(content.get(..sound).unwrap_or(content))),
+            _ => plain(Cow::Borrowed(content)),
+        },
         _ => (filters.to_vec(), Cow::Borrowed(content)),
     }
 }

@@ -7,7 +7,8 @@ use flate2::write::ZlibEncoder;
 use lopdf::{Dictionary, Document, Object};
 
 use super::verify::verify;
-use crate::{Declared, Failure, Limits, NoInspector, Report, Settings, Verdict, What, sanitize};
+use crate::options::{Links, Metadata, Signed};
+use crate::{Declared, Failure, Limits, NoInspector, Options, Report, Settings, Verdict, What, sanitize};
 
 /// A PDF with one page of text, to which a test adds.
 struct Fixture {
@@ -107,14 +108,16 @@ fn run(bytes: &[u8]) -> (Option<Vec<u8>>, Report) {
 }
 
 fn run_within(bytes: &[u8], limits: &Limits) -> (Option<Vec<u8>>, Report) {
+    run_with(bytes, &Settings { limits: limits.clone(), ..Settings::default() })
+}
+
+fn run_choosing(bytes: &[u8], options: Options) -> (Option<Vec<u8>>, Report) {
+    run_with(bytes, &Settings { options, ..Settings::default() })
+}
+
+fn run_with(bytes: &[u8], settings: &Settings) -> (Option<Vec<u8>>, Report) {
     let declared = Declared { name: "a.pdf", media_type: "application/pdf" };
-    let (file, report) = sanitize(
-        bytes,
-        &declared,
-        &Settings { limits: limits.clone(), ..Settings::default() },
-        &mut NoInspector,
-    )
-    .into_parts();
+    let (file, report) = sanitize(bytes, &declared, settings, &mut NoInspector).into_parts();
     (file.map(|(bytes, _)| bytes), report)
 }
 
@@ -193,7 +196,7 @@ fn a_plain_document_keeps_text_links_and_outline() {
     );
     assert_eq!(links[1].get(b"Dest").unwrap().as_array().unwrap()[0], Object::Reference((3, 0)));
     assert!(contains(&file, "/Title(One)") && contains(&file, "/Lang(nl)") && contains(&file, "/Dest(top)"));
-    verify(&file).unwrap();
+    verify(&file, &Options::default()).unwrap();
 }
 
 #[test]
@@ -538,6 +541,19 @@ fn bytes_behind_the_compressed_data() {
 }
 
 #[test]
+fn operators_that_break_off_are_cut_and_noted() {
+    for filter in ["", "/Filter/FlateDecode"] {
+        let content = b"BT /F1 12 Tf (Hello) Tj (payload";
+        let content = if filter.is_empty() { content.to_vec() } else { deflate(content) };
+        let mut fixture = Fixture::new();
+        fixture.objects[0].1 = stream(filter, &content);
+        let (_, file, report) = without(&fixture.build(), &["payload"]);
+        assert!(contains(&file, "(Hello) Tj"));
+        removed(&report, What::UnknownPart);
+    }
+}
+
+#[test]
 fn metadata_and_private_data() {
     let mut objects = Fixture::new()
         .catalog("/Metadata 6 0 R/PieceInfo<</X<</Private(secret)>>>>")
@@ -552,15 +568,61 @@ fn metadata_and_private_data() {
 }
 
 #[test]
-fn signatures_are_noted() {
+fn a_description_is_kept_on_request_as_plain_text() {
+    let mut objects = Fixture::new().objects();
+    let info = "<</Title(A plan)/Author 9 0 R/Producer(secret)/Keywords<</JS(evil())>>/Custom(secret)>>";
+    objects.push((8, info.into()));
+    objects.push((9, b"(Ada)".to_vec()));
+    let bytes = write(&objects, "/Info 8 0 R");
+    let keep = || Options { metadata: Metadata::Keep, ..Options::default() };
+    let (file, report) = run_choosing(&bytes, keep());
+    let file = file.unwrap();
+    assert!(contains(&file, "/Title(A plan)/Author(Ada)>>"), "{}", String::from_utf8_lossy(&file));
+    assert!(["secret", "evil", "/Custom"].iter().all(|gone| !contains(&file, gone)));
+    removed(&report, What::Metadata);
+    let (again, report) = run_choosing(&file, keep());
+    assert_eq!((again.as_ref(), report.removed.as_slice()), (Some(&file), [].as_slice()));
+    without(&file, &["/Info", "A plan", "Ada"]);
+    assert!(matches!(verify(&file, &Options::default()), Err(Failure::Unproved(_))));
+}
+
+#[test]
+fn web_links_go_on_request() {
     let bytes = Fixture::new()
+        .page("/Annots[6 0 R]")
+        .object(6, "<</Type/Annot/Subtype/Link/Rect[0 0 9 9]/A<</S/URI/URI(https://example.org/)>>>>")
+        .build();
+    let (file, report) = run_choosing(&bytes, Options { links: Links::Remove, ..Options::default() });
+    assert!(!contains(&file.unwrap(), "example.org"));
+    removed(&report, What::Link);
+    let kept = run(&bytes).0.unwrap();
+    let without_links = Options { links: Links::Remove, ..Options::default() };
+    assert!(matches!(verify(&kept, &without_links), Err(Failure::Unproved(_))));
+}
+
+/// A document with a signed signature field.
+fn signed() -> Vec<u8> {
+    Fixture::new()
         .catalog("/AcroForm<</Fields[6 0 R]/SigFlags 3>>/Perms<</DocMDP 7 0 R>>")
         .page("/Annots[6 0 R]")
         .object(6, "<</FT/Sig/T(s)/V 7 0 R/Type/Annot/Subtype/Widget/Rect[0 0 0 0]>>")
         .object(7, "<</Type/Sig/Filter/Adobe.PPKLite/ByteRange[0 1 2 3]/Contents<00>>>")
-        .build();
-    let (.., report) = without(&bytes, &["ByteRange", "/Perms", "SigFlags"]);
+        .build()
+}
+
+#[test]
+fn signatures_are_noted() {
+    let (.., report) = without(&signed(), &["ByteRange", "/Perms", "SigFlags"]);
     removed(&report, What::Signature);
+}
+
+#[test]
+fn signed_documents_are_held_back_on_request() {
+    let held = || Options { signed: Signed::Quarantine, ..Options::default() };
+    let (file, report) = run_choosing(&signed(), held());
+    assert_eq!((file, report.verdict), (None, Verdict::Refused));
+    assert!(report.reason.contains("signed"), "{}", report.reason);
+    assert!(run_choosing(&Fixture::new().build(), held()).0.is_some());
 }
 
 // ---- structure ------------------------------------------------------------------------------------
@@ -779,7 +841,7 @@ fn user_password_is_unscannable() {
 #[test]
 fn verifier_finds_what_a_rebuild_would_miss() {
     let (_, clean, _) = rebuilt(&Fixture::new().build());
-    let fails = |bytes: &[u8], why: &str| match verify(bytes) {
+    let fails = |bytes: &[u8], why: &str| match verify(bytes, &Options::default()) {
         Err(Failure::Unproved(reason)) => assert!(reason.contains(why), "{reason}"),
         other => panic!("{why}: {other:?}"),
     };
@@ -801,13 +863,13 @@ fn verifier_finds_what_a_rebuild_would_miss() {
                 other => writer.object(other),
             }
         }
-        writer.finish()
+        writer.finish(None)
     };
     fails(&written("/AA 6 0 R", b"<<>>"), "/AA");
     fails(&written("/X 6 0 R", b"<</S/Launch>>"), "/Launch");
-    fails(&written("/X 6 0 R", b"<</S/URI/URI(file:x)>>"), "no web address");
+    fails(&written("/X 6 0 R", b"<</S/URI/URI(file:x)>>"), "a link that must not stay");
     fails(&written("/X 6 0 R", b"<</Type/Filespec>>"), "/Filespec");
     fails(&written("/X 6 0 R", &stream("/F(x)", b"")), "stream has /F");
     fails(&written("", b"<<>>"), "nothing refers to object 6");
-    verify(&written("/X 6 0 R", b"<<>>")).unwrap();
+    verify(&written("/X 6 0 R", b"<<>>"), &Options::default()).unwrap();
 }

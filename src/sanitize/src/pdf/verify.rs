@@ -12,6 +12,7 @@ use super::forbidden::{FORBIDDEN_ACTIONS, FORBIDDEN_KEYS, FORBIDDEN_TYPES};
 use super::load::reached;
 use super::{action, tree, write};
 use crate::failure::Failure;
+use crate::options::{Links, Metadata, Options};
 
 /// Keys whose dictionaries map names of the author's choice, which say nothing.
 const MAPS: &[&str] = &[
@@ -28,16 +29,17 @@ const MAPS: &[&str] = &[
     "ClassMap",
 ];
 
-pub(super) fn verify(bytes: &[u8]) -> Result<(), Failure> {
+pub(super) fn verify(bytes: &[u8], chosen: &Options) -> Result<(), Failure> {
     let options = LoadOptions { strict: true, ..LoadOptions::default() };
     let document = Document::load_mem_with_options(bytes, options).map_err(unproved)?;
     if document.encryption_state.is_some() || document.trailer.has(b"Encrypt") {
         return Err(unproved("it is encrypted"));
     }
-    same_bytes(&document, bytes)?;
+    let info = described(&document, chosen.metadata)?;
+    same_bytes(&document, bytes, info)?;
     everything_reached(&document)?;
     for object in document.objects.values() {
-        search(object, false)?;
+        search(object, false, chosen.links)?;
     }
     let pages = tree::pages(&document, document.catalog().map_err(unproved)?)?.len();
     drop(document);
@@ -58,7 +60,24 @@ fn unproved(cause: impl std::fmt::Display) -> Failure {
     Failure::Unproved(crate::report::plain(&cause.to_string()))
 }
 
-fn same_bytes(document: &Document, bytes: &[u8]) -> Result<(), Failure> {
+/// The number of the information dictionary, which is there only where metadata is kept and says nothing else.
+fn described(document: &Document, metadata: Metadata) -> Result<Option<u32>, Failure> {
+    let Ok(info) = document.trailer.get(b"Info") else { return Ok(None) };
+    let (number, _) = info.as_reference().map_err(unproved)?;
+    let dict = document.get_dictionary((number, 0)).map_err(unproved)?;
+    let is_text = |(key, value): (&Vec<u8>, &Object)| {
+        ["Title", "Author", "Subject", "Keywords", "CreationDate", "ModDate"]
+            .iter()
+            .any(|known| known.as_bytes() == key)
+            && matches!(value, Object::String(..))
+    };
+    match metadata == Metadata::Keep && dict.iter().all(is_text) {
+        true => Ok(Some(number)),
+        false => Err(unproved("metadata is left")),
+    }
+}
+
+fn same_bytes(document: &Document, bytes: &[u8], info: Option<u32>) -> Result<(), Failure> {
     let mut writer = write::Writer::new();
     let mut rest = bytes;
     let mut expect = |written: Vec<u8>| {
@@ -76,7 +95,7 @@ fn same_bytes(document: &Document, bytes: &[u8]) -> Result<(), Failure> {
         }
         expect(writer.take()).ok_or_else(hidden)?;
     }
-    if expect(writer.finish()) == Some(0) { Ok(()) } else { Err(hidden()) }
+    if expect(writer.finish(info)) == Some(0) { Ok(()) } else { Err(hidden()) }
 }
 
 fn everything_reached(document: &Document) -> Result<(), Failure> {
@@ -87,21 +106,21 @@ fn everything_reached(document: &Document) -> Result<(), Failure> {
     }
 }
 
-fn search(object: &Object, map: bool) -> Result<(), Failure> {
+fn search(object: &Object, map: bool, links: Links) -> Result<(), Failure> {
     match object {
-        Object::Array(items) => items.iter().try_for_each(|item| search(item, false)),
-        Object::Dictionary(dict) => search_dictionary(dict, map),
+        Object::Array(items) => items.iter().try_for_each(|item| search(item, false, links)),
+        Object::Dictionary(dict) => search_dictionary(dict, map, links),
         Object::Stream(stream) => {
             if let Some(key) = ["F", "FFilter"].iter().find(|key| stream.dict.has(key.as_bytes())) {
                 return Err(unproved(format!("a stream has /{key}")));
             }
-            search_dictionary(&stream.dict, false)
+            search_dictionary(&stream.dict, false, links)
         }
         _ => Ok(()),
     }
 }
 
-fn search_dictionary(dict: &Dictionary, map: bool) -> Result<(), Failure> {
+fn search_dictionary(dict: &Dictionary, map: bool, links: Links) -> Result<(), Failure> {
     let name = |key: &[u8]| dict.get(key).and_then(Object::as_name).unwrap_or_default();
     let listed =
         |list: &[&'static str], name: &[u8]| list.iter().find(|known| known.as_bytes() == name).copied();
@@ -115,9 +134,9 @@ fn search_dictionary(dict: &Dictionary, map: bool) -> Result<(), Failure> {
         }
     }
     if let Ok(Object::String(uri, _)) = dict.get(b"URI")
-        && !action::is_web_link(uri)
+        && (links == Links::Remove || !action::is_web_link(uri))
     {
-        return Err(unproved("a link that is no web address is left"));
+        return Err(unproved("a link that must not stay is left"));
     }
     for (key, value) in dict {
         // Names of the author's choice may collide; their values may not be what the key would mean.
@@ -126,7 +145,7 @@ fn search_dictionary(dict: &Dictionary, map: bool) -> Result<(), Failure> {
         {
             return Err(unproved(format!("a key /{found} is left")));
         }
-        search(value, MAPS.iter().any(|known| known.as_bytes() == key))?;
+        search(value, MAPS.iter().any(|known| known.as_bytes() == key), links)?;
     }
     Ok(())
 }

@@ -22,9 +22,10 @@ use super::removals::{Removals, place, what_of_dictionary, what_of_key};
 use super::schema::{CATALOG, Field, Kind, Shape, Use, shape};
 use super::stream::Fit;
 use super::tree::{self, PageSource, Parents};
-use super::{action, stream, write};
+use super::{action, info, stream, write};
 use crate::failure::Failure;
 use crate::job::Job;
+use crate::options::Signed;
 use crate::report::What;
 
 /// A new value; `None`: the old one does not belong there.
@@ -36,6 +37,7 @@ pub(super) enum Task<'d> {
     Page(usize),
     Outlines,
     OutlineItem(usize),
+    Info(Dictionary),
     Copy { id: Option<ObjectId>, object: &'d Object, kind: Kind },
 }
 
@@ -108,6 +110,9 @@ pub(super) fn copy(loaded: &Loaded, job: &mut Job<'_>) -> Result<(Vec<u8>, usize
     if let Some(form) = tree::lookup(document, catalog, b"AcroForm").and_then(|form| form.as_dict().ok()) {
         walk.trees.fields = tree::fields(document, form);
     }
+    if walk.job.options.signed == Signed::Quarantine && info::is_signed(document) {
+        return Err(Failure::signed());
+    }
     super::removals::scripts(document, &mut walk.removals);
     super::removals::unreached(document, &loaded.reached, &mut walk.removals);
     let bytes = walk.run(catalog)?;
@@ -118,6 +123,10 @@ pub(super) fn copy(loaded: &Loaded, job: &mut Job<'_>) -> Result<(Vec<u8>, usize
 impl<'d> Walk<'d, '_, '_> {
     fn run(&mut self, catalog: &'d Dictionary) -> Result<Vec<u8>, Failure> {
         let mut writer = write::Writer::new();
+        let (info, is_lossy) = info::kept(self.document, self.job.options.metadata);
+        if is_lossy {
+            self.removals.add(What::Metadata, "/Info");
+        }
         let page_tree = self.allocate(Task::PageTree);
         for index in 0..self.trees.pages.len() {
             let number = self.allocate(Task::Page(index));
@@ -125,6 +134,7 @@ impl<'d> Walk<'d, '_, '_> {
                 self.trees.page_numbers.insert(id, number);
             }
         }
+        let info = (!info.is_empty()).then(|| self.allocate(Task::Info(info)));
         let mut dict = Dictionary::new();
         dict.set("Type", "Catalog");
         dict.set("Pages", Object::Reference((page_tree, 0)));
@@ -144,7 +154,7 @@ impl<'d> Walk<'d, '_, '_> {
                 });
             }
         }
-        Ok(writer.finish())
+        Ok(writer.finish(info))
     }
 
     pub(super) fn allocate(&mut self, task: Task<'d>) -> u32 {
@@ -160,6 +170,7 @@ impl<'d> Walk<'d, '_, '_> {
             Task::Page(index) => self.page(*index).map(Built::Object),
             Task::Outlines => Ok(Built::Object(self.outline_root())),
             Task::OutlineItem(index) => self.outline_item(*index).map(Built::Object),
+            Task::Info(info) => Ok(Built::Object(Object::Dictionary(info.clone()))),
             Task::Copy { id, object, kind } => {
                 self.here = *id;
                 self.build(*kind, object)
@@ -259,7 +270,10 @@ impl<'d> Walk<'d, '_, '_> {
                     (None, _) | (Some((_, Use::None, _)), Object::Stream(_)) => false,
                     (Some(_), Object::Dictionary(_)) => match kind {
                         Kind::XObject => false,
-                        Kind::Action => action::is_kept(self.document, dict, &self.trees.page_numbers),
+                        Kind::Action => {
+                            let links = self.job.options.links;
+                            action::is_kept(self.document, dict, &self.trees.page_numbers, links)
+                        }
                         _ => true,
                     },
                     (Some((_, usage, _)), Object::Stream(stream)) => self.stream_fits(stream, *usage)?,
@@ -317,7 +331,7 @@ impl<'d> Walk<'d, '_, '_> {
                 fit
             }
         };
-        Ok(matches!(fit, Fit::Yes(_) | Fit::Damaged))
+        Ok(matches!(fit, Fit::Yes(_) | Fit::Damaged | Fit::Cut(_)))
     }
 
     /// The new object for one that the kind admits.
@@ -430,7 +444,7 @@ impl<'d> Walk<'d, '_, '_> {
         self.tagged(&stream.dict, tables, tag, &mut new)?;
         let filters = stream::filters(self.document, stream)?;
         let fit = self.checked.get(&(std::ptr::from_ref(stream), usage)).copied().unwrap_or(Fit::No);
-        if fit == Fit::Damaged {
+        if matches!(fit, Fit::Damaged | Fit::Cut(_)) {
             self.removals.add(What::UnknownPart, "the unreadable rest of a damaged stream");
         }
         let (stored, content) = stream::stored(&filters, &stream.content, fit);

@@ -5,7 +5,7 @@
 //! 1 0 obj … endobj    the catalog
 //! 2 0 obj … endobj    numbered without gaps, in this order
 //! xref                one table, twenty bytes per entry
-//! trailer             Size, Root, ID (made from the digest of all objects)
+//! trailer             Size, Root, Info where metadata is kept, ID (made from the digest of all objects)
 //! startxref … %%EOF   nothing follows
 //! ```
 
@@ -63,8 +63,8 @@ impl Writer {
         std::mem::take(&mut self.bytes)
     }
 
-    /// Writes the cross-reference table and the trailer, and hands out what was not taken yet.
-    pub(super) fn finish(mut self) -> Vec<u8> {
+    /// Writes the cross-reference table and the trailer, which names the information dictionary if there is one, and hands out what was not taken yet.
+    pub(super) fn finish(mut self, info: Option<u32>) -> Vec<u8> {
         self.digest.update(&self.bytes);
         let start = self.len();
         let Self { mut bytes, digest, offsets, .. } = self;
@@ -75,12 +75,11 @@ impl Writer {
         for offset in &offsets {
             put(&mut bytes, format_args!("{offset:010} 00000 n \n"));
         }
-        put(
-            &mut bytes,
-            format_args!(
-                "trailer\n<</Size {size}/Root {CATALOG} 0 R/ID[<{id}><{id}>]>>\nstartxref\n{start}\n%%EOF\n"
-            ),
-        );
+        put(&mut bytes, format_args!("trailer\n<</Size {size}/Root {CATALOG} 0 R"));
+        if let Some(info) = info {
+            put(&mut bytes, format_args!("/Info {info} 0 R"));
+        }
+        put(&mut bytes, format_args!("/ID[<{id}><{id}>]>>\nstartxref\n{start}\n%%EOF\n"));
         bytes
     }
 

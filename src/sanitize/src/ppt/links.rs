@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::kind;
 use crate::failure::Failure;
 use crate::office_art::{Record, put};
-use crate::ooxml::link::is_web;
+use crate::markup::link::is_web;
 use crate::options::Links;
 use crate::report::What;
 

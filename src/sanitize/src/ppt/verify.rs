@@ -17,7 +17,7 @@ use crate::identify::{Declared, identify};
 use crate::job::Job;
 use crate::limits::Limits;
 use crate::office_art::{Record, Records, number_of};
-use crate::ooxml::link::is_web;
+use crate::markup::link::is_web;
 use crate::options::Metadata;
 use crate::summary;
 
@@ -254,7 +254,7 @@ fn blips(stream: &[u8], entries: &[(u32, u32)], limits: &Limits) -> Result<(), F
 }
 
 /// The record's file is a picture of the type that the record says, and of one that is rebuilt.
-fn is_picture(record: &Record<'_>, limits: &Limits) -> Result<(), Failure> {
+pub(crate) fn is_picture(record: &Record<'_>, limits: &Limits) -> Result<(), Failure> {
     let file = record.body.get(17..).unwrap_or_default();
     let (format, file) = match (record.kind, record.instance) {
         (0xf01a, 0x3d4) => (Format::Emf, Cow::Owned(inflated(record, limits)?)),

@@ -21,7 +21,7 @@ pub(super) fn rewrite(bytes: &[u8], _: &Limits) -> Result<(Vec<u8>, Vec<Removed>
 
 /// Removes control characters but tab, CR and LF, and characters that are not shown or turn the direction of others.
 /// Line and paragraph separators (U+2028, U+2029) become line feeds.
-pub(super) fn clean(text: &str) -> (String, Vec<Removed>) {
+pub(crate) fn clean(text: &str) -> (String, Vec<Removed>) {
     let (mut controls, mut hidden) = (0_u32, 0_u32);
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {

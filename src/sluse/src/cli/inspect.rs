@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
-use sluse_sanitize::Report;
+use sluse_sanitize::{Report, Settings};
 
-use crate::cli::{CommandError, Done, output, sanitize};
+use crate::cli::examiner::Examiner;
+use crate::cli::{CommandError, Done, output};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -16,7 +17,7 @@ pub(crate) struct Arguments {
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Done, CommandError> {
-    let (report, _) = sanitize::examine(&sanitize::examiner()?, &arguments.file).await?;
+    let report = Examiner::new(Settings::default())?.one(&arguments.file).await?.report;
     if arguments.json {
         output::json(&report);
     } else {

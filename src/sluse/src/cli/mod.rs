@@ -10,6 +10,7 @@ use crate::setup::Zone;
 
 mod audit;
 mod check;
+mod examiner;
 mod init;
 mod inspect;
 mod output;

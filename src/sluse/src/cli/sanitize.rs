@@ -1,20 +1,18 @@
-//! `sluse sanitize`: the rebuilder by itself, each file in a worker of its own.
+//! `sluse sanitize`: the rebuilder by itself, on files and folders, in parallel.
 
+use std::collections::HashSet;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use futures_util::{StreamExt as _, stream};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde::Serialize;
-use sluse_sanitize::{Format, Report, Settings, Verdict};
+use sluse_sanitize::options::{JpegQuality, Links, Metadata, Options, Signed};
+use sluse_sanitize::{Format, Limits, Report, Settings, Verdict};
 
+use crate::cli::examiner::{Examined, Examiner, loads};
 use crate::cli::{CommandError, Done, output};
-use crate::policy::WorkerLimits;
-use crate::sandbox::{
-    BUNDLED_RULES, Event, Sandbox, SandboxConfig, SandboxLimits, SealedMemory, Task, TaskFile,
-};
 
 #[derive(clap::Args)]
 pub(crate) struct Arguments {
@@ -30,6 +28,18 @@ pub(crate) struct Arguments {
     /// Write what was done to each file as JSON.
     #[arg(long)]
     report: Option<PathBuf>,
+    /// Keep title, subject, keywords, author and dates of documents.
+    #[arg(long)]
+    keep_metadata: bool,
+    /// Remove links to web and mail addresses; their text stays.
+    #[arg(long)]
+    remove_links: bool,
+    /// Refuse documents with a digital signature instead of rebuilding them without it.
+    #[arg(long)]
+    refuse_signed: bool,
+    /// Quality of rebuilt JPEG pictures, 1 to 100.
+    #[arg(long, default_value_t = JpegQuality::default().value(), value_parser = clap::value_parser!(u8).range(1..=100))]
+    jpeg_quality: u8,
     /// For machines: one JSON object per file on standard output.
     #[arg(long)]
     json: bool,
@@ -43,10 +53,13 @@ struct Entry {
     report: Report,
 }
 
-/// A file to rebuild, and its path below the output folder.
+/// A file to rebuild.
+#[derive(Clone)]
 struct Job {
     path: PathBuf,
+    /// Its path below the output folder.
     below: PathBuf,
+    size: u64,
 }
 
 pub(crate) async fn run(arguments: Arguments) -> Result<Done, CommandError> {
@@ -55,16 +68,20 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Done, CommandError> {
         collect(path, &mut jobs)?;
     }
     jobs.sort_by(|a, b| a.path.cmp(&b.path));
-    let sandbox = Arc::new(examiner()?);
+    let taken: HashSet<PathBuf> = jobs.iter().map(|job| job.below.clone()).collect();
     let bar = ProgressBar::new(jobs.len() as u64);
     bar.set_style(ProgressStyle::with_template("{bar:30} {pos} of {len} files, {eta} left")?);
-    let output = arguments.output.as_deref().filter(|_| !arguments.dry_run);
+    let run = Run {
+        examiner: Examiner::new(Settings { limits: Limits::default(), options: options(&arguments)? })?,
+        output: arguments.output.as_deref().filter(|_| !arguments.dry_run),
+        taken,
+        bar: &bar,
+    };
     let at_once = std::thread::available_parallelism().map_or(1, usize::from);
     let mut entries = Vec::with_capacity(jobs.len());
-    let mut results = stream::iter(jobs).map(|job| rebuild(&sandbox, job, output)).buffered(at_once);
-    while let Some(entry) = results.next().await {
-        bar.inc(1);
-        entries.push(entry?);
+    let mut results = stream::iter(loads(jobs, |job| job.size)).map(|load| run.load(load)).buffered(at_once);
+    while let Some(load) = results.next().await {
+        entries.extend(load?);
     }
     bar.finish_and_clear();
     if let Some(path) = &arguments.report {
@@ -77,88 +94,90 @@ pub(crate) async fn run(arguments: Arguments) -> Result<Done, CommandError> {
     Ok(if findings { Done::WithFindings } else { Done::Fully })
 }
 
-/// A sandbox for files of the command line: the default limits and the YARA rules that come with the program.
-pub(crate) fn examiner() -> Result<Sandbox, CommandError> {
-    let limits = SandboxLimits::from(&WorkerLimits::default());
-    let rules: Vec<&str> = BUNDLED_RULES.iter().map(|(_, text)| *text).collect();
-    Ok(Sandbox::new(SandboxConfig::new(limits, Arc::from(rules.join("\n"))))?)
+fn options(arguments: &Arguments) -> Result<Options, CommandError> {
+    let metadata = if arguments.keep_metadata { Metadata::Keep } else { Metadata::Remove };
+    let links = if arguments.remove_links { Links::Remove } else { Links::Keep };
+    let signed = if arguments.refuse_signed { Signed::Quarantine } else { Signed::Rebuild };
+    Ok(Options { metadata, links, signed, jpeg_quality: JpegQuality::try_from(arguments.jpeg_quality)? })
 }
 
 fn collect(path: &Path, jobs: &mut Vec<Job>) -> Result<(), CommandError> {
     let unreadable = |path: &Path, cause| format!("cannot read {}: {cause}", path.display());
-    let kind = fs::metadata(path).map_err(|cause| unreadable(path, cause))?;
-    if !kind.is_dir() {
+    let about = fs::metadata(path).map_err(|cause| unreadable(path, cause))?;
+    if !about.is_dir() {
         let below = path.file_name().map(PathBuf::from).unwrap_or_default();
-        jobs.push(Job { path: path.to_owned(), below });
+        jobs.push(Job { path: path.to_owned(), below, size: about.len() });
         return Ok(());
     }
     let mut folders = vec![path.to_owned()];
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(&folder).map_err(|cause| unreadable(&folder, cause))? {
             let entry = entry.map_err(|cause| unreadable(&folder, cause))?;
-            let kind = entry.file_type().map_err(|cause| unreadable(&entry.path(), cause))?;
-            if kind.is_dir() {
+            let about = entry.metadata().map_err(|cause| unreadable(&entry.path(), cause))?;
+            if about.is_dir() {
                 folders.push(entry.path());
-            } else if kind.is_file() {
+            } else if about.is_file() {
                 let below = entry.path().strip_prefix(path).map(Path::to_owned).unwrap_or_default();
-                jobs.push(Job { path: entry.path(), below });
+                jobs.push(Job { path: entry.path(), below, size: about.len() });
             }
         }
     }
     Ok(())
 }
 
-async fn rebuild(sandbox: &Sandbox, job: Job, output: Option<&Path>) -> Result<Entry, CommandError> {
-    let (report, rebuilt) = examine(sandbox, &job.path).await?;
-    let mut written = None;
-    if let (Some(folder), Some((bytes, format))) = (output, &rebuilt) {
-        let target = folder.join(with_extension(&job.below, *format));
-        write(&target, bytes).map_err(|cause| format!("cannot write {}: {cause}", target.display()))?;
-        written = Some(target);
-    }
-    Ok(Entry { path: job.path, output: written, report })
+struct Run<'a> {
+    examiner: Examiner,
+    output: Option<&'a Path>,
+    /// Paths below the output folder under which files came in.
+    taken: HashSet<PathBuf>,
+    bar: &'a ProgressBar,
 }
 
-/// Examines one file in a worker of its own; a worker that fails makes the file unscannable.
-pub(crate) async fn examine(
-    sandbox: &Sandbox,
-    path: &Path,
-) -> Result<(Report, Option<(Vec<u8>, Format)>), CommandError> {
-    let bytes = fs::read(path).map_err(|cause| format!("cannot read {}: {cause}", path.display()))?;
-    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let sha256 = sluse_sanitize::report::sha256_hex(&bytes);
-    let mut unscannable = Report::unexamined(&name, "", bytes.len() as u64, &sha256);
-    let content = Arc::new(SealedMemory::copy_of(&bytes)?);
-    drop(bytes);
-    let file = TaskFile { content, sha256, name, media_type: String::new() };
-    let mut worker =
-        sandbox.start(Task { fields: None, files: vec![file], settings: Settings::default() }).await?;
-    loop {
-        match worker.next().await {
-            Ok(Some(Event::Finished { report, rebuilt, .. })) => return Ok((report, rebuilt)),
-            Ok(Some(Event::Member { .. } | Event::Fields(_))) => {}
-            Ok(None) => unscannable.reason = "the worker ended without an answer".to_owned(),
-            Err(fault) => unscannable.reason = format!("the examination did not end well: {fault}"),
+impl Run<'_> {
+    /// Examines the files of one load and writes what was rebuilt.
+    async fn load(&self, load: Vec<Job>) -> Result<Vec<Entry>, CommandError> {
+        let paths: Vec<PathBuf> = load.iter().map(|job| job.path.clone()).collect();
+        let mut entries = Vec::with_capacity(load.len());
+        for (job, examined) in load.into_iter().zip(self.examiner.all(&paths).await?) {
+            let Examined { report, rebuilt } = examined;
+            let mut output = None;
+            if let (Some(folder), Some((bytes, format))) = (self.output, rebuilt) {
+                let target = folder.join(self.named(&job.below, format));
+                write(&target, &bytes)
+                    .map_err(|cause| format!("cannot write {}: {cause}", target.display()))?;
+                output = Some(target);
+            }
+            entries.push(Entry { path: job.path, output, report });
+            self.bar.inc(1);
         }
-        if !unscannable.reason.is_empty() {
-            return Ok((unscannable, None));
-        }
+        Ok(entries)
     }
-}
 
-/// The extension of what the file is now: `a.docm` becomes `a.docx`; a name that fits stays.
-fn with_extension(path: &Path, format: Format) -> PathBuf {
-    let fits = path.extension().and_then(|extension| extension.to_str()).is_some_and(|extension| {
-        format.extensions().iter().any(|known| extension.eq_ignore_ascii_case(known))
-    });
-    if fits { path.to_owned() } else { path.with_extension(format.extension()) }
+    /// A name with the extension of what the file is now: `a.docm` becomes `a.docx`, or `a.docm.docx` beside another
+    /// file `a.docx`. A name that fits stays.
+    fn named(&self, path: &Path, format: Format) -> PathBuf {
+        let fits = path.extension().and_then(|extension| extension.to_str()).is_some_and(|extension| {
+            format.extensions().iter().any(|known| extension.eq_ignore_ascii_case(known))
+        });
+        if fits {
+            return path.to_owned();
+        }
+        let renamed = path.with_extension(format.extension());
+        if !self.taken.contains(&renamed) {
+            return renamed;
+        }
+        let mut longer = path.as_os_str().to_owned();
+        longer.push(".");
+        longer.push(format.extension());
+        longer.into()
+    }
 }
 
 fn write(path: &Path, bytes: &[u8]) -> std::io::Result<()> {
     if let Some(folder) = path.parent() {
         fs::create_dir_all(folder)?;
     }
-    // Two originals may have one name after rebuilding: neither may overwrite the other, nor a file that was there.
+    // Nothing that was there is overwritten.
     fs::File::create_new(path)?.write_all(bytes)
 }
 

@@ -4,7 +4,7 @@
 //! become a way past the rebuild, so the test leaves no freedom but the pixels:
 //!
 //! 1. Everything up to the entropy-coded data equals, byte for byte, what our encoder writes for these dimensions, this
-//!    number of components, sampling, resolution and (sane) colour profile: same segments, order and tables, no metadata.
+//!    number of components, sampling, quality, resolution and (sane) colour profile: same segments, order and tables, no metadata.
 //! 2. The entropy-coded data is one baseline scan of exactly the blocks that the dimensions ask for, in the one way our
 //!    encoder codes them: no run that an end-of-block would replace, no coefficient beyond what 8-bit pixels give,
 //!    no restart marker, the last byte filled with ones, then the end marker and the end of the file.
@@ -14,11 +14,12 @@
 
 use super::segments::Jpeg;
 use super::{Dressing, DynamicImage, SamplingFactor, density, encode, icc};
+use crate::options::JpegQuality;
 
 const NOT_OURS: &str = "its header is not the encoder's";
 
 /// The dimensions, or what differs from an encoding of ours.
-pub(super) fn check(bytes: &[u8]) -> Result<(u16, u16), &'static str> {
+pub(super) fn check(bytes: &[u8], quality: JpegQuality) -> Result<(u16, u16), &'static str> {
     let jpeg = Jpeg::parse(bytes).map_err(|_| NOT_OURS)?;
     let (image, channels) = match jpeg.components {
         1 => (DynamicImage::new_luma8(1, 1), 1),
@@ -35,7 +36,7 @@ pub(super) fn check(bytes: &[u8]) -> Result<(u16, u16), &'static str> {
         (_, (2, 2)) => SamplingFactor::R_4_2_0,
         _ => return Err(NOT_OURS),
     };
-    let dressing = Dressing { density: density(&jpeg), profile, sampling };
+    let dressing = Dressing { density: density(&jpeg), profile, sampling, quality };
     let template = encode(image, &dressing).map_err(|_| NOT_OURS)?;
     let header = Header::parse(&template).ok_or(NOT_OURS)?;
 

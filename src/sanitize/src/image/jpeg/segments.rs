@@ -103,7 +103,12 @@ impl<'a> Jpeg<'a> {
                     let segment = after.get(..end).unwrap_or_default();
                     jpeg.segments.extend(application(marker, body, segment));
                 }
-                _ => return Err(malformed("it is coded in a way that is not accepted")),
+                0xc3 | 0xc5..=0xcf => {
+                    let problem =
+                        "lossless, hierarchical and arithmetic-coded JPEG pictures are not accepted";
+                    return Err(Failure::Refused(problem.to_owned()));
+                }
+                _ => return Err(malformed("it has a segment that does not belong there")),
             }
             rest = after.get(end..).unwrap_or_default();
         }
@@ -114,11 +119,16 @@ impl<'a> Jpeg<'a> {
     }
 
     fn frame(&mut self, body: &[u8]) -> Result<(), Failure> {
-        let [_precision, h1, h0, w1, w0, components @ 1..=4, _id, factors, ..] = *body else {
+        let [precision, h1, h0, w1, w0, components @ 1..=4, _id, factors, ..] = *body else {
             return Err(malformed("its frame header is not valid"));
         };
         if self.components != 0 {
             return Err(malformed("it has two frames"));
+        }
+        if precision != 8 {
+            return Err(Failure::Refused(
+                "JPEG pictures with more than 8 bits for a sample are not accepted".to_owned(),
+            ));
         }
         (self.height, self.width) = (u16::from_be_bytes([h1, h0]), u16::from_be_bytes([w1, w0]));
         self.components = components;
@@ -126,11 +136,36 @@ impl<'a> Jpeg<'a> {
         Ok(())
     }
 
+    /// Whether an Adobe segment says how the colours are meant; with it, four colours are inverted CMYK or YCCK.
+    pub(super) fn says_transform(&self) -> bool {
+        let is_adobe = |segment: &Segment<'_>| matches!(segment, Segment::Coding([0xff, 0xee, ..]));
+        self.segments.iter().any(is_adobe)
+    }
+
     /// A JPEG of the coding parts only.
     pub(super) fn coding(&self) -> Vec<u8> {
         let mut out = vec![0xff, SOI];
         for segment in &self.segments {
             if let Segment::Coding(bytes) = segment {
+                out.extend_from_slice(bytes);
+            }
+        }
+        out.extend([0xff, EOI]);
+        out
+    }
+
+    /// The same, with an Adobe segment that says how three colours are meant: 0 is RGB, 1 is YCbCr.
+    pub(super) fn coding_as(&self, transform: u8) -> Vec<u8> {
+        let mut out = vec![0xff, SOI];
+        if self.components == 3 {
+            out.extend([0xff, 0xee, 0, 14]);
+            out.extend(b"Adobe\0\x64\0\0\0\0");
+            out.push(transform);
+        }
+        for segment in &self.segments {
+            if let Segment::Coding(bytes) = segment
+                && !bytes.starts_with(&[0xff, 0xee])
+            {
                 out.extend_from_slice(bytes);
             }
         }

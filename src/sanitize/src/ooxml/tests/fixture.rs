@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use crate::failure::Failure;
 use crate::format::Format;
-use crate::job::bench;
+use crate::job::{bench, bench_choosing};
 use crate::limits::Limits;
+use crate::options::Options;
 use crate::report::{Removed, What};
 use crate::zip_structure::Zip;
 use crate::zip_write::ZipWriter;
@@ -178,14 +179,20 @@ impl Fixture {
 
     /// Rebuilds and verifies, and holds the result against a second rebuild.
     pub(super) fn rebuilt(&self) -> Clean {
+        self.rebuilt_choosing(&Options::default())
+    }
+
+    pub(super) fn rebuilt_choosing(&self, options: &Options) -> Clean {
         let limits = Limits::default();
-        let ((bytes, format), removed, _) = bench(&limits, |job| {
+        let ((bytes, format), removed, _) = bench_choosing(&limits, options, |job| {
             let done = super::super::rebuild(&self.bytes(), self.format, job).unwrap();
             super::super::verify(&done.bytes, done.format, job).unwrap();
             (done.bytes, done.format)
         });
-        let (again, ..) = bench(&limits, |job| super::super::rebuild(&bytes, format, job).unwrap().bytes);
+        let (again, lost, _) =
+            bench_choosing(&limits, options, |job| super::super::rebuild(&bytes, format, job).unwrap().bytes);
         assert!(again == bytes, "a second rebuild gives other bytes");
+        assert_eq!(lost, [], "a second rebuild removes something");
         let zip = Zip::parse(&bytes, &limits).unwrap();
         let parts = bench(&limits, |job| {
             zip.entries().iter().map(|entry| (entry.name.clone(), entry.read(job).unwrap())).collect()
@@ -194,7 +201,11 @@ impl Fixture {
     }
 
     pub(super) fn refusal(&self) -> Failure {
-        let result = bench(&Limits::default(), |job| {
+        self.refusal_choosing(&Options::default())
+    }
+
+    pub(super) fn refusal_choosing(&self, options: &Options) -> Failure {
+        let result = bench_choosing(&Limits::default(), options, |job| {
             super::super::rebuild(&self.bytes(), self.format, job).map(|_| ())
         });
         result.0.unwrap_err()

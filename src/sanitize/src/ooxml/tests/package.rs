@@ -3,6 +3,7 @@
 use super::fixture::{Fixture, OX};
 use crate::failure::Failure;
 use crate::format::Format;
+use crate::options::{Metadata, Options, Signed};
 use crate::report::What;
 
 const VBA: &str = "application/vnd.ms-office.vbaProject";
@@ -201,20 +202,55 @@ fn strict_namespaces_hide_nothing() {
     assert!(clean.text("word/document.xml").contains("shown"));
 }
 
-#[test]
-fn document_properties_and_signatures() {
-    let clean = hello()
-        .part(
-            "docProps/core.xml",
-            "application/vnd.openxmlformats-package.core-properties+xml",
-            "<c>Erika Mustermann</c>",
-        )
+/// With core properties.
+fn described(inner: &str) -> Fixture {
+    let xml = format!(
+        "<cp:coreProperties xmlns:cp='urn:cp' xmlns:dc='urn:dc' xmlns:dcterms='urn:dcterms'>{inner}</cp:coreProperties>"
+    );
+    hello()
+        .part("docProps/core.xml", "application/vnd.openxmlformats-package.core-properties+xml", &xml)
         .link(
             "",
             "rId2",
             "http://schemas.openxmlformats.org/package/2006/relationships/metadata/core-properties",
             "docProps/core.xml",
         )
+}
+
+#[test]
+fn a_description_is_kept_on_request_as_plain_text() {
+    let keep = Options { metadata: Metadata::Keep, ..Options::default() };
+    let full = described(
+        "<dc:title>Plan &amp; map</dc:title><dc:creator a='evil'>Ada<evil>hidden</evil></dc:creator>\
+         <cp:lastModifiedBy>hidden</cp:lastModifiedBy><dcterms:created>2026-01-02T03:04:05Z</dcterms:created>\
+         <dcterms:modified>evil()</dcterms:modified>",
+    );
+    let clean = full.rebuilt_choosing(&keep);
+    let core = clean.text("docProps/core.xml");
+    for kept in
+        ["<dc:title>Plan &amp; map</dc:title>", "<dc:creator>Ada</dc:creator>", "2026-01-02T03:04:05Z"]
+    {
+        assert!(core.contains(kept), "{core}");
+    }
+    clean.assert_gone(What::Metadata, &["evil", "hidden"]);
+    full.rebuilt().assert_gone(What::Metadata, &["Ada", "docProps"]);
+}
+
+#[test]
+fn signed_documents_are_held_back_on_request() {
+    let held = Options { signed: Signed::Quarantine, ..Options::default() };
+    let signed = hello().part(
+        "_xmlsignatures/sig1.xml",
+        "application/vnd.openxmlformats-package.digital-signature-xmlsignature+xml",
+        "<Signature/>",
+    );
+    assert!(matches!(signed.refusal_choosing(&held), Failure::Refused(reason) if reason.contains("signed")));
+    hello().rebuilt_choosing(&held);
+}
+
+#[test]
+fn document_properties_and_signatures() {
+    let clean = described("<dc:creator>Erika Mustermann</dc:creator>")
         .part(
             "_xmlsignatures/origin.sigs",
             "application/vnd.openxmlformats-package.digital-signature-origin",
@@ -348,4 +384,16 @@ fn pictures_that_cannot_be_rebuilt_become_blank() {
     clean.assert_gone(What::Picture, &["no picture at all", "emf"]);
     assert!(clean.names().contains(&"word/media/image1.png"));
     assert!(clean.text("word/document.xml").contains("r:embed=\"rId5\""));
+}
+
+#[test]
+fn metafiles_are_kept_under_the_type_that_office_programs_know() {
+    let metafile = crate::metafile::tests::emf(&[]);
+    let clean = Fixture::word("<w:p><w:r><w:drawing><a:blip r:embed=\"rId5\"/></w:drawing></w:r></w:p>")
+        .untyped("word/media/picture.bin", &metafile)
+        .typed("word/media/picture.bin", "image/x-emf")
+        .link("word/document.xml", "rId5", "image", "word/media/picture.bin")
+        .rebuilt();
+    assert!(clean.names().contains(&"word/media/image1.emf"));
+    assert!(clean.text("[Content_Types].xml").contains("Extension=\"emf\" ContentType=\"image/x-emf\""));
 }

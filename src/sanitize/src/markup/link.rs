@@ -11,7 +11,7 @@ pub(crate) fn is_web(address: &str) -> bool {
 }
 
 /// Whether a target within the package names something outside it: a scheme, a server, a drive.
-pub(super) fn leaves_the_package(target: &str) -> bool {
+pub(crate) fn leaves_the_package(target: &str) -> bool {
     let first = target.split(['/', '?', '#']).next().unwrap_or_default();
     let decoded = crate::zip_structure::names::percent_decoded(target);
     let blank = |c: char| c.is_whitespace() || c.is_control();

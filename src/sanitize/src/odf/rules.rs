@@ -1,0 +1,298 @@
+//! What may not stand in a kept part: elements and attributes that run, fetch, embed, or lead to a part that is gone.
+
+use super::namespace::Ns;
+use super::xml::{Attribute, Element};
+use crate::markup::link;
+use crate::report::What;
+
+/// What becomes of an element, before its attributes and children are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fate {
+    Keep,
+    /// It goes with all below it.
+    Drop(What),
+    /// It goes, its children stay.
+    Unwrap(Option<What>),
+}
+
+/// Elements that go whatever their vocabulary, as LibreOffice knows several spellings of some.
+const REFUSED: &[(&str, What)] = &[
+    ("script", What::Macro),
+    ("event-listener", What::Action),
+    ("events", What::Action),
+    ("error-macro", What::Macro),
+    ("object", What::EmbeddedObject),
+    ("object-ole", What::EmbeddedObject),
+    ("plugin", What::Multimedia),
+    ("sound", What::Multimedia),
+    ("audio", What::Multimedia),
+    ("applet", What::Script),
+    ("floating-frame", What::ExternalReference),
+    ("command", What::Action),
+    ("dde-connection-decls", What::ExternalReference),
+    ("dde-connection-decl", What::ExternalReference),
+    ("dde-source", What::ExternalReference),
+    ("dde-links", What::ExternalReference),
+    ("dde-link", What::ExternalReference),
+    ("section-source", What::ExternalReference),
+    ("table-source", What::ExternalReference),
+    ("cell-range-source", What::ExternalReference),
+    ("alphabetical-index-auto-mark-file", What::ExternalReference),
+    ("image-map", What::Link),
+    ("database-source-sql", What::DataConnection),
+    ("database-source-table", What::DataConnection),
+    ("database-source-query", What::DataConnection),
+    ("source-service", What::DataConnection),
+    ("connection-resource", What::DataConnection),
+    ("database-next", What::DataConnection),
+    ("database-row-select", What::DataConnection),
+    ("binary-data", What::UnknownPart),
+    ("font-face-src", What::Font),
+    ("font-face-uri", What::Font),
+    ("definition-src", What::ExternalReference),
+];
+
+/// Fields that show something of the document's description, a database or a link: what they showed last stays as text.
+const FIELDS: &[(&str, Option<What>)] = &[
+    ("title", None),
+    ("subject", None),
+    ("keywords", None),
+    ("description", None),
+    ("initial-creator", None),
+    ("creator", None),
+    ("user-defined", None),
+    ("printed-by", None),
+    ("print-date", None),
+    ("print-time", None),
+    ("creation-date", None),
+    ("creation-time", None),
+    ("modification-date", None),
+    ("modification-time", None),
+    ("editing-cycles", None),
+    ("editing-duration", None),
+    ("template-name", None),
+    ("file-name", None),
+    ("database-display", Some(What::DataConnection)),
+    ("database-name", Some(What::DataConnection)),
+    ("database-row-number", Some(What::DataConnection)),
+    ("dde-connection", Some(What::Field)),
+    ("execute-macro", Some(What::Macro)),
+];
+
+/// Controls that only show or take something.
+const CONTROLS: &[&str] = &[
+    "form",
+    "text",
+    "textarea",
+    "password",
+    "formatted-text",
+    "number",
+    "date",
+    "time",
+    "fixed-text",
+    "combobox",
+    "item",
+    "listbox",
+    "option",
+    "button",
+    "checkbox",
+    "radio",
+    "frame",
+    "value-range",
+    "properties",
+    "property",
+];
+
+/// Lists of scripts and listeners: they go, and what they hold is noted one by one.
+pub(super) fn is_list_of_actions(element: &Element) -> bool {
+    matches!(element.name.local(), "event-listeners" | "scripts")
+}
+
+/// The fate of an element by its name and attributes.
+pub(super) fn fate(element: &Element) -> Fate {
+    use Fate::{Drop, Keep, Unwrap};
+    let local = element.name.local();
+    if let Some((_, what)) = REFUSED.iter().find(|(name, _)| *name == local) {
+        return Drop(if element.name.ns == Ns::Script { What::Macro } else { *what });
+    }
+    match (element.name.ns, local) {
+        (Ns::Script, _) => Drop(What::Macro),
+        (Ns::Xforms, _) => Drop(What::Form),
+        (Ns::Unknown | Ns::None | Ns::Xml | Ns::Xmlns | Ns::Xlink | Ns::Formula | Ns::Config, _) => {
+            Drop(What::UnknownPart)
+        }
+        (Ns::Text, _) => match FIELDS.iter().find(|(name, _)| *name == local) {
+            Some((_, what)) => Unwrap(*what),
+            None => Keep,
+        },
+        (Ns::Form, local) if !CONTROLS.contains(&local) => Drop(What::Control),
+        (Ns::Form, "property") if !is_plain_property(element) => Drop(What::Control),
+        (Ns::Table, "table") if element.attribute("name").is_some_and(|name| name.contains("'#")) => {
+            Drop(What::ExternalReference)
+        }
+        _ => Keep,
+    }
+}
+
+/// A number or a truth value, or the control that a form's part becomes.
+fn is_plain_property(element: &Element) -> bool {
+    let value = |local| element.attributes.iter().find(|attribute| attribute.is(Ns::Office, local));
+    match value("value-type").map(|kind| kind.value.as_str()) {
+        Some("float" | "boolean" | "percentage") => true,
+        Some("string") => {
+            element.attribute("property-name") == Some("DefaultControl")
+                && value("string-value").is_some_and(|control| {
+                    is_service(&control.value, "com.sun.star.form.control.")
+                        || is_service(&control.value, "stardiv.one.form.control.")
+                })
+        }
+        _ => false,
+    }
+}
+
+/// A service's name below `prefix`.
+fn is_service(name: &str, prefix: &str) -> bool {
+    name.strip_prefix(prefix).is_some_and(|last| last.chars().all(|c| c.is_ascii_alphanumeric()))
+}
+
+/// Elements of any length: their children are rewritten one by one.
+pub(super) fn is_long(element: &Element) -> bool {
+    matches!(
+        (element.name.ns, element.name.local()),
+        (
+            Ns::Office,
+            "body"
+                | "text"
+                | "spreadsheet"
+                | "presentation"
+                | "drawing"
+                | "styles"
+                | "automatic-styles"
+                | "master-styles"
+        ) | (Ns::Table, "table" | "table-rows" | "table-row-group")
+            | (Ns::Text, "section")
+            | (Ns::Draw, "page")
+    )
+}
+
+/// What a picture element is called, in any of the vocabularies.
+pub(super) fn is_picture(element: &Element) -> bool {
+    matches!(
+        (element.name.ns, element.name.local()),
+        (Ns::Draw | Ns::Extension, "image" | "fill-image")
+            | (Ns::Style, "background-image")
+            | (Ns::Text, "list-level-style-image")
+            | (Ns::Plain, "symbol-image" | "label-separator")
+    )
+}
+
+/// Elements that are nothing without their formula, condition or range.
+pub(super) fn needs_its_formula(element: &Element) -> bool {
+    match (element.name.ns, element.name.local()) {
+        (Ns::Table, local) => !matches!(
+            local,
+            "table" | "table-cell" | "covered-table-cell" | "cell-content-change" | "change-track-table-cell"
+        ),
+        (Ns::Style, "map") | (Ns::Extension, _) => true,
+        _ => false,
+    }
+}
+
+/// Attributes whose text is a formula, a condition or names cells.
+pub(super) fn is_formula(element: &Element, attribute: &Attribute) -> bool {
+    let local = attribute.name.local();
+    match attribute.name.ns {
+        Ns::Draw => false,
+        Ns::Extension if element.name.ns == Ns::Extension && local == "value" => true,
+        Ns::Form => matches!(local, "linked-cell" | "source-cell-range"),
+        _ => {
+            matches!(local, "formula" | "expression" | "condition" | "print-ranges" | "data-range")
+                || local.ends_with("address")
+                || local.ends_with("addresses")
+        }
+    }
+}
+
+/// What becomes of an attribute that is no picture's and no link's address; `Some`: it goes.
+pub(super) fn refused(element: &Element, attribute: &Attribute) -> Option<What> {
+    let (ns, local, text) = (attribute.name.ns, attribute.name.local(), attribute.value.as_str());
+    match (ns, local) {
+        (Ns::Unknown | Ns::Xforms, _) => Some(What::UnknownPart),
+        (Ns::Xml, "id" | "lang" | "space") => None,
+        (Ns::Xml, _) => Some(What::UnknownPart),
+        (Ns::Script, _) | (_, "macro-name") => Some(What::Macro),
+        (Ns::Xlink, "href") => Some(What::Link),
+        (Ns::Xlink, "type" | "show" | "actuate" | "title") => None,
+        (Ns::Xlink, _) => Some(What::UnknownPart),
+        (Ns::None, _) => Some(What::UnknownPart),
+        (_, "source-uri" | "link-target" | "href" | "src") => Some(What::ExternalReference),
+        (
+            _,
+            "class-id" | "code" | "codebase" | "archive" | "filter-name" | "filter-options" | "mime-type",
+        ) => Some(What::UnknownPart),
+        (_, "database-name" | "database-table-name" | "connection-name") => Some(What::DataConnection),
+        (Ns::Form, "control-implementation") => {
+            let name = text.strip_prefix("ooo:").unwrap_or(text);
+            let known = ["com.sun.star.form.component.", "stardiv.one.form.component."];
+            (!known.iter().any(|prefix| is_service(name, prefix))).then_some(What::Control)
+        }
+        (
+            Ns::Form,
+            "command" | "command-type" | "datasource" | "data-field" | "data-field-name" | "list-source"
+            | "list-source-type" | "image-data" | "method" | "enctype" | "image-frame" | "filter" | "order"
+            | "master-fields" | "detail-fields" | "escape-processing" | "ignore-result",
+        ) => Some(What::DataConnection),
+        (Ns::Form, "button-type") if text != "push" => Some(What::Action),
+        (Ns::Office, "target-frame" | "server-map") if element.name.ns == Ns::Form => Some(What::Action),
+        _ if is_text(attribute) => None,
+        _ if names_a_program(text) => Some(What::Link),
+        _ => None,
+    }
+}
+
+/// Attributes that hold a text or a name as the author wrote it.
+fn is_text(attribute: &Attribute) -> bool {
+    let local = attribute.name.local();
+    matches!(
+        local,
+        "string-value" | "title" | "author" | "note" | "annote" | "label" | "value" | "current-value"
+    ) || local.ends_with("name")
+}
+
+/// Addresses that office programs run or load, whatever attribute they stand in.
+fn names_a_program(text: &str) -> bool {
+    const SCHEMES: &[&str] = &[
+        "vnd.sun.star.",
+        "script:",
+        "macro:",
+        "javascript:",
+        "vbscript:",
+        "service:",
+        "slot:",
+        ".uno:",
+        "private:",
+        "file:",
+        "data:",
+        "uno:",
+    ];
+    let bare: String = text
+        .chars()
+        .filter(|c| !c.is_whitespace() && !c.is_control())
+        .take(20)
+        .collect::<String>()
+        .to_ascii_lowercase();
+    SCHEMES.iter().any(|scheme| bare.starts_with(scheme))
+}
+
+/// A place in the document itself.
+pub(super) fn is_place(address: &str) -> bool {
+    address.starts_with('#') && !address.contains('\\') && !address.chars().any(char::is_control)
+}
+
+/// Whether a link of the document's text may keep its address.
+pub(super) fn is_link(address: &str, may_leave: bool) -> bool {
+    is_place(address) || (may_leave && link::is_web(address))
+}
+
+/// The body of a document of each kind.
+pub(super) const BODIES: &[&str] = &["text", "spreadsheet", "presentation", "drawing"];

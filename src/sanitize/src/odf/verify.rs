@@ -1,0 +1,278 @@
+//! Is everything that must be gone gone? The rebuilt package, read from scratch.
+//!
+//! The rebuild works by what may stay. This search works by lists of what must not be there, whatever its vocabulary,
+//! and shares with the rebuild only the readers of ZIP and XML and the judgement on single formulas and addresses.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::formula;
+use super::svm;
+use super::xml::{Element, Event, Xml, decode};
+use crate::failure::Failure;
+use crate::format::Format;
+use crate::job::Job;
+use crate::markup::link;
+use crate::report::plain;
+use crate::zip_structure::{Entry, Method, Zip};
+
+/// Elements that no part may hold.
+const ELEMENTS: &[&str] = &[
+    "event-listeners",
+    "event-listener",
+    "script",
+    "scripts",
+    "module",
+    "library",
+    "object",
+    "object-ole",
+    "plugin",
+    "applet",
+    "floating-frame",
+    "dde-connection-decls",
+    "dde-connection-decl",
+    "dde-connection",
+    "dde-source",
+    "dde-link",
+    "dde-links",
+    "execute-macro",
+    "error-macro",
+    "section-source",
+    "table-source",
+    "cell-range-source",
+    "alphabetical-index-auto-mark-file",
+    "database-source-sql",
+    "database-source-table",
+    "database-source-query",
+    "database-display",
+    "database-next",
+    "database-row-select",
+    "source-service",
+    "connection-resource",
+    "encryption-data",
+    "binary-data",
+    "font-face-src",
+    "font-face-uri",
+    "definition-src",
+    "sound",
+    "audio",
+    "command",
+    "model",
+    "instance",
+    "submission",
+    "grid",
+    "file",
+    "math",
+    "area-rectangle",
+    "area-circle",
+    "area-polygon",
+];
+
+/// Attributes that no element may have.
+const ATTRIBUTES: &[&str] = &[
+    "macro-name",
+    "event-name",
+    "source-uri",
+    "link-target",
+    "datasource",
+    "command-type",
+    "database-name",
+    "connection-name",
+    "class-id",
+    "codebase",
+    "list-source",
+    "image-data",
+    "notify-on-update-of-ranges",
+];
+
+/// Settings that no settings part may hold.
+const SETTINGS: &[&str] = &[
+    "PrinterSetup",
+    "PrinterName",
+    "PrintFaxName",
+    "CurrentDatabaseDataSource",
+    "CurrentDatabaseCommand",
+    "EmbeddedDatabaseName",
+    "ColorTableURL",
+    "BitmapTableURL",
+    "DashTableURL",
+    "GradientTableURL",
+    "HatchTableURL",
+    "LineEndTableURL",
+    "LinkUpdateMode",
+    "UpdateFromTemplate",
+    "RedlineProtectionKey",
+    "Rsid",
+    "RsidRoot",
+    "ScriptConfiguration",
+    "BasicLibraries",
+    "DialogLibraries",
+];
+
+/// Pictures, by the first bytes they must have; those without are held against their format by its own verification.
+const PICTURES: &[(&str, &[u8])] = &[
+    ("png", b"\x89PNG\r\n\x1a\n"),
+    ("jpg", b"\xff\xd8\xff"),
+    ("gif", b"GIF8"),
+    ("tif", b"II*\0"),
+    ("bmp", b"BM"),
+    ("webp", b"RIFF"),
+    ("emf", b"\x01\0\0\0"),
+    ("wmf", b""),
+    ("svg", b""),
+    ("svm", b"VCLMTF"),
+];
+
+/// Parses the rebuilt package and searches it for everything that must be gone.
+pub(crate) fn verify(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result<(), Failure> {
+    search(bytes, format, job).map_err(|failure| match failure {
+        Failure::Unproved(_) | Failure::Limit { .. } => failure,
+        other => Failure::Unproved(other.to_string()),
+    })
+}
+
+fn search(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result<(), Failure> {
+    let zip = Zip::parse(bytes, job.limits)?;
+    let nesting = job.limits.max_nesting;
+    let first = zip.entries().first().filter(|entry| entry.name == "mimetype");
+    let is_first = first.is_some_and(|entry| {
+        entry.method == Method::Stored && entry.compressed == format.media_type().as_bytes()
+    });
+    if !is_first {
+        return unproved("the document", "does not begin with its type");
+    }
+    let members: BTreeMap<&str, &Entry<'_>> =
+        zip.entries().iter().map(|entry| (entry.name.as_str(), entry)).collect();
+    let listed = manifest(&members, format, nesting)?;
+    let mut referred = BTreeSet::new();
+    for (name, entry) in &members {
+        match *name {
+            "mimetype" | "META-INF/manifest.xml" => continue,
+            "content.xml" | "styles.xml" | "settings.xml" | "meta.xml" => {
+                referred.insert((*name).to_owned());
+                part(name, &entry.expand()?, nesting, &mut referred)?;
+            }
+            picture if picture.starts_with("Pictures/image") => is_picture(picture, &entry.expand()?)?,
+            _ => return unproved(name, "is no member of a rebuilt document"),
+        }
+        if !listed.contains(*name) {
+            return unproved(name, "is not in the manifest");
+        }
+    }
+    for name in listed.iter().chain(&referred) {
+        if !members.contains_key(name.as_str()) {
+            return unproved(name, "is not there");
+        }
+    }
+    let orphan = listed.iter().find(|name| !referred.contains(*name));
+    orphan.map_or(Ok(()), |name| unproved(name, "is shown nowhere"))
+}
+
+/// The names in the manifest.
+fn manifest(
+    members: &BTreeMap<&str, &Entry<'_>>,
+    format: Format,
+    nesting: u32,
+) -> Result<BTreeSet<String>, Failure> {
+    let Some(manifest) = members.get("META-INF/manifest.xml") else {
+        return unproved("the document", "has no manifest");
+    };
+    let text = decode(&manifest.expand()?)?;
+    let mut xml = Xml::new(&text, nesting);
+    let mut listed = BTreeSet::new();
+    while let Some(event) = xml.next()? {
+        let Event::Start(element) = event else { continue };
+        let value = |name: &str| {
+            let found = element.attributes.iter().find(|attribute| attribute.name.local() == name);
+            found.map_or("", |attribute| attribute.value.as_str())
+        };
+        match element.name.local() {
+            "manifest" => {}
+            "file-entry" if value("full-path") == "/" => {
+                if value("media-type") != format.media_type() {
+                    return unproved("the manifest", "gives the document another type");
+                }
+            }
+            "file-entry" => {
+                listed.insert(value("full-path").to_owned());
+            }
+            _ => return unproved("the manifest", "has more than a list"),
+        }
+    }
+    Ok(listed)
+}
+
+fn is_picture(name: &str, content: &[u8]) -> Result<(), Failure> {
+    let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+    let sound = PICTURES.iter().any(|(known, magic)| *known == extension && content.starts_with(magic));
+    if !sound || (extension == "svm" && !svm::is_clean(content)) {
+        return unproved(name, "is no picture of the kind its name says");
+    }
+    Ok(())
+}
+
+/// Searches one XML part; notes the members that it refers to.
+fn part(name: &str, content: &[u8], nesting: u32, referred: &mut BTreeSet<String>) -> Result<(), Failure> {
+    let text = decode(content)?;
+    let mut xml = Xml::new(&text, nesting);
+    while let Some(event) = xml.next()? {
+        if let Event::Start(element) = event {
+            check_element(name, &element, referred)?;
+        }
+    }
+    Ok(())
+}
+
+fn check_element(name: &str, element: &Element, referred: &mut BTreeSet<String>) -> Result<(), Failure> {
+    let local = element.name.local();
+    if ELEMENTS.contains(&local) {
+        return unproved(name, &format!("has the element {local}"));
+    }
+    for attribute in &element.attributes {
+        let (key, value) = (attribute.name.local(), attribute.value.trim());
+        if attribute.name.qualified.starts_with("xmlns") || value.is_empty() {
+            continue;
+        }
+        let lower: String = value.chars().filter(|c| !c.is_whitespace()).take(24).collect();
+        let lower = lower.to_ascii_lowercase();
+        let problem = match key {
+            _ if ATTRIBUTES.contains(&key) => "must not be there",
+            "name" if name == "settings.xml" && SETTINGS.contains(&value) => "names a setting that must go",
+            "href" if local == "a" && (value.starts_with('#') || link::is_web(value)) => continue,
+            "href" if local != "a" && value.starts_with("Pictures/image") => {
+                referred.insert(value.to_owned());
+                continue;
+            }
+            "href" => "leads outside",
+            _ if [
+                "vnd.sun.star",
+                "javascript:",
+                "vbscript:",
+                "macro:",
+                "script:",
+                ".uno:",
+                "slot:",
+                "file:",
+            ]
+            .iter()
+            .any(|scheme| lower.starts_with(scheme))
+                && !(key.ends_with("name")
+                    || matches!(key, "string-value" | "title" | "label" | "value")) =>
+            {
+                "fetches or runs something"
+            }
+            "formula" | "expression" | "condition" | "cell-range-address" | "print-ranges"
+                if !attribute.name.qualified.starts_with("draw:")
+                    && formula::reaches_out(value).is_some() =>
+            {
+                "reaches outside"
+            }
+            _ => continue,
+        };
+        return unproved(name, &format!("has the attribute {key} at {local}, which {problem}"));
+    }
+    Ok(())
+}
+
+fn unproved<T>(what: &str, problem: &str) -> Result<T, Failure> {
+    Err(Failure::Unproved(format!("{} {problem}", plain(what))))
+}

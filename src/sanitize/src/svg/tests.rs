@@ -1,0 +1,194 @@
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
+use super::*;
+use crate::job::bench;
+use crate::limits::Limits;
+
+fn run(bytes: &[u8]) -> (Result<Vec<u8>, Failure>, Vec<Removed>) {
+    let (done, removed, _) = bench(&Limits::default(), |job| {
+        let done = rebuild(bytes, Format::Svg, job)?;
+        verify(&done.bytes, Format::Svg, job)?;
+        Ok::<_, Failure>(done.bytes)
+    });
+    (done, removed)
+}
+
+/// What is inside the rebuilt root, and what was removed; it must rebuild to itself.
+fn rebuilt(inner: &str) -> (String, Vec<Removed>) {
+    let whole = format!("<svg xmlns='{SVG}' xmlns:xlink='{XLINK}'>{inner}</svg>");
+    let (done, removed) = run(whole.as_bytes());
+    let done = done.unwrap_or_else(|failure| panic!("{inner}: {failure}"));
+    assert_eq!(run(&done), (Ok(done.clone()), vec![]), "idempotent: {}", String::from_utf8_lossy(&done));
+    let text = String::from_utf8(done).unwrap();
+    let head =
+        format!("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<svg xmlns=\"{SVG}\" xmlns:xlink=\"{XLINK}\">");
+    let inner = text.strip_prefix(&head).and_then(|rest| rest.strip_suffix("</svg>\n")).unwrap_or_default();
+    (inner.to_owned(), removed)
+}
+
+fn failure(whole: &str) -> Failure {
+    run(whole.as_bytes()).0.unwrap_err()
+}
+
+#[test]
+fn drawings_stay() {
+    let drawing = "<defs><linearGradient id=\"g\"><stop offset=\"0\" stop-color=\"#fff\"/></linearGradient></defs>\n<rect fill=\"url(#g)\" \
+        style=\"stroke: rgb(1, 2, 3); fill: url('#g')\" transform=\"rotate(3)\"/><text x=\"1\" xml:space=\"preserve\">é &amp; <tspan>b</tspan></text>\
+        <use x=\"1\" xlink:href=\"#g\"/><a xlink:href=\"https://a.nl/\"><circle r=\"1\"/></a>";
+    assert_eq!(rebuilt(drawing), (drawing.to_owned(), vec![]));
+}
+
+#[test]
+fn style_sheets_are_kept_without_what_fetches() {
+    let (out, removed) = rebuilt(
+        "<style>@import url(http://evil/); .a{fill:red;background:url(http://evil/)} @font-face{src:url(x)} b > c{fill:url(#g)}</style>",
+    );
+    assert_eq!(out, "<style>\n.a { fill: red }\nb &gt; c { fill: url(#g) }\n</style>");
+    assert!(removed.contains(&Removed::new(What::ExternalReference, "style", 3)), "{removed:?}");
+}
+
+#[test]
+fn scripts_animation_and_foreign_content_go() {
+    for hostile in [
+        "<script>alert(1)</script>",
+        "<x:script xmlns:x='http://www.w3.org/2000/svg'>alert(1)</x:script>",
+        "<script xmlns='http://www.w3.org/1999/xhtml'>alert(1)</script>",
+        "<g onload='alert(1)' onclick='alert(1)'/>",
+        "<foreignObject><iframe xmlns='http://www.w3.org/1999/xhtml' src='http://evil/'/></foreignObject>",
+        "<a><set attributeName='href' to='javascript:alert(1)'/></a>",
+        "<a><animate attributeName='xlink:href' values='javascript:alert(1)'/></a>",
+        "<use href='http://evil/x.svg#a'/>",
+        "<use xlink:href='data:image/svg+xml;base64,PHN2Zz4='/>",
+        "<use href='x.svg#a' xlink:href='#a'/>",
+        "<image href='http://evil/x.png'/>",
+        "<image xlink:href='file:///etc/passwd'/>",
+        "<feImage href='http://evil/'/>",
+        "<filter><feImage xlink:href='http://evil/'/></filter>",
+        "<a href='javascript:alert(1)'/>",
+        "<a xlink:href=' java&#10;script:alert(1)'/>",
+        "<rect fill='url(http://evil/#g)'/>",
+        "<rect fill='url( &quot;//evil/#g&quot; )'/>",
+        "<rect style='fill:u\\72l(http://evil/)'/>",
+        "<rect style='fill:UR/**/L(http://evil/)'/>",
+        "<style>@import 'http://evil/';</style>",
+        "<style><![CDATA[</style><script>alert(1)</script>]]></style>",
+        "<metadata><x xmlns='urn:evil'>alert</x></metadata>",
+        "<handler type='text/javascript'>alert(1)</handler>",
+        "<rect xmlns:i='urn:evil' i:onload='alert(1)'/>",
+        "<tref xlink:href='http://evil/'/>",
+        "<?xml-stylesheet href='http://evil/'?>",
+        "<!-- evil -->",
+    ] {
+        let (out, removed) = rebuilt(hostile);
+        let lower = out.to_lowercase();
+        for word in
+            ["script", "alert", "evil", "onload", "foreign", "animate", "<set", "data:", "file:", "import"]
+        {
+            assert!(!lower.contains(word), "{hostile} → {out}");
+        }
+        assert!(!removed.is_empty(), "{hostile} → {out}");
+    }
+}
+
+#[test]
+fn embedded_pictures_are_rebuilt_and_other_data_is_not_smuggled() {
+    let png = STANDARD.encode([crate::image::tests::png(2, 2), b"<script>".to_vec()].concat());
+    let (out, _) = rebuilt(&format!("<image width=\"2\" xlink:href=\"data:image/jpeg;base64,{png}\"/>"));
+    assert!(
+        out.starts_with("<image width=\"2\" xlink:href=\"data:image/png;base64,") && !out.contains(&png),
+        "{out}"
+    );
+    let svg = STANDARD.encode(format!("<svg xmlns='{SVG}'><script>alert(1)</script></svg>"));
+    let blank = STANDARD.encode(crate::image::BLANK);
+    let (out, removed) = rebuilt(&format!("<image href=\"data:image/svg+xml;base64,{svg}\"/>"));
+    assert_eq!(out, format!("<image xlink:href=\"data:image/png;base64,{blank}\"/>"));
+    assert_eq!(removed, [Removed::new(What::Picture, "picture in a data: address", 1)]);
+}
+
+#[test]
+fn document_type_goes_and_entities_are_malformed() {
+    let (done, removed) = run(format!(
+        "<!DOCTYPE svg PUBLIC '-//W3C//DTD SVG 1.1//EN' 'http://www.w3.org/Graphics/SVG/1.1/DTD/svg11.dtd'><svg xmlns='{SVG}'/>"
+    ).as_bytes());
+    assert!(!String::from_utf8(done.unwrap()).unwrap().contains("DOCTYPE"));
+    assert_eq!(removed, [Removed::new(What::Entity, "document type declaration", 1)]);
+    let bomb = format!(
+        "<!DOCTYPE svg [<!ENTITY a 'ha'><!ENTITY b '&a;&a;'>]><svg xmlns='{SVG}'><text>&b;</text></svg>"
+    );
+    assert!(matches!(failure(&bomb), Failure::Malformed(_)));
+    let external = format!(
+        "<!DOCTYPE svg [<!ENTITY a SYSTEM 'file:///etc/passwd'>]><svg xmlns='{SVG}'><text x='&a;'/></svg>"
+    );
+    assert!(matches!(failure(&external), Failure::Malformed(_)));
+}
+
+#[test]
+fn a_drawing_that_multiplies_itself_is_malformed() {
+    let level =
+        |n: u32| format!("<g id='l{n}'>{}</g>", format!("<use xlink:href='#l{}'/>", n - 1).repeat(10));
+    let levels: String = (1..10).map(level).collect();
+    let bomb = format!("<svg xmlns='{SVG}' xmlns:xlink='{XLINK}'><g id='l0'/>{levels}</svg>");
+    assert!(matches!(failure(&bomb), Failure::Malformed(_)));
+    let circle =
+        format!("<svg xmlns='{SVG}'><g id='a'><use href='#b'/></g><g id='b'><use href='#a'/></g></svg>");
+    assert!(matches!(failure(&circle), Failure::Malformed(_)));
+}
+
+#[test]
+fn depth_and_size_are_limited() {
+    let tower = format!("<svg xmlns='{SVG}'>{}", "<g>".repeat(10_000));
+    assert!(matches!(failure(&tower), Failure::Limit { name: "max_nesting", .. }));
+    let skipped = format!("<svg xmlns='{SVG}'><metadata>{}", "<x>".repeat(10_000));
+    assert!(matches!(failure(&skipped), Failure::Limit { name: "max_nesting", .. }));
+    for size in ["width='1e9' height='1e9'", "width='90000cm' height='1000cm'", "width='-5' height='3'"] {
+        assert!(
+            matches!(
+                failure(&format!("<svg xmlns='{SVG}' {size}/>")),
+                Failure::Limit { name: "max_pixels", .. }
+            ),
+            "{size}"
+        );
+    }
+}
+
+#[test]
+fn what_is_no_drawing_is_malformed() {
+    for text in [
+        format!("<html xmlns='{SVG}'/>"),
+        "<svg/>".to_owned(),
+        format!("<svg xmlns='{SVG}'/><svg xmlns='{SVG}'/>"),
+        format!("<svg xmlns='{SVG}'><g></svg>"),
+        format!("<svg xmlns='{SVG}'><g>"),
+        format!("<svg xmlns='{SVG}'>&#1;</svg>"),
+        format!("<svg xmlns='{SVG}'><x:g/></svg>"),
+        format!("<svg xmlns='{SVG}' id='a' id='b'/>"),
+        format!("<?xml version='1.0' encoding='utf-7'?><svg xmlns='{SVG}'/>"),
+    ] {
+        assert!(matches!(failure(&text), Failure::Malformed(_)), "{text}");
+    }
+}
+
+#[test]
+fn proof_finds_what_must_be_gone() {
+    for bad in [
+        "<script/>",
+        "<x:g/>",
+        "<animate/>",
+        "<g onload=\"x\"/>",
+        "<g xlink:href=\"http://a/\"/>",
+        "<g href=\"#a\"/>",
+        "<image xlink:href=\"data:image/svg+xml;base64,x\"/>",
+        "<g fill=\"url(http://a/)\"/>",
+        "<style>@import x</style>",
+        "<style>a { b: url( x ) }</style>",
+        "&a;",
+        "<!-- x -->",
+        "<![CDATA[x]]>",
+        "<?x y?>",
+    ] {
+        let whole = format!("<svg>{bad}</svg>");
+        let (proof, ..) = bench(&Limits::default(), |job| verify(whole.as_bytes(), Format::Svg, job));
+        assert!(matches!(proof, Err(Failure::Unproved(_))), "{bad}");
+    }
+}
