@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use memchr::memmem;
+
 use super::edits::Edits;
 use super::grammar::{self, Rule, Special};
 use super::kind;
@@ -10,6 +12,7 @@ use super::live::{Live, MASTERS_IN_ATOM};
 use super::pictures::{self, Uses};
 use super::removals::{self, Tally};
 use super::write::{self, Written};
+use crate::compound;
 use crate::failure::Failure;
 use crate::job::Job;
 use crate::office_art::{Blip, Properties, Record, Records, close, kind as art, open, put};
@@ -96,6 +99,9 @@ impl Rewriter<'_, '_, '_> {
         let mut out = Vec::new();
         self.container(object, children, self.job.limits.max_nesting, &mut out)?;
         self.tally.note(name, self.job);
+        if memmem::find(&out, &compound::MAGIC).is_some() {
+            return Err(Failure::Malformed(format!("the presentation's {name} hides a compound file")));
+        }
         Ok(out)
     }
 
@@ -173,7 +179,7 @@ impl Rewriter<'_, '_, '_> {
             Special::SlideShowInfo => {
                 // Time 4, sound 4, direction, effect, flags 2, speed, 3 unused.
                 let Some(mut body) = fixed::<16>(record) else { return self.dropped(record) };
-                if body[10] & HAS_SOUND != 0 {
+                if body[10] & HAS_SOUND != 0 && body[4..8] != [0; 4] {
                     self.tally.thing(What::Multimedia, "sound of a slide change");
                 }
                 body[4..8].fill(0);
@@ -183,7 +189,7 @@ impl Rewriter<'_, '_, '_> {
             Special::Animation => {
                 // Colour 4, flags 4, sound 4, delay 4, order 2, slides 2, build, effect, direction, after, text, verb, 2 unused.
                 let Some(mut body) = fixed::<28>(record) else { return self.dropped(record) };
-                if body[4] & HAS_SOUND != 0 {
+                if body[4] & HAS_SOUND != 0 && body[8..12] != [0; 4] {
                     self.tally.thing(What::Multimedia, "sound of an animation");
                 }
                 body[4] &= !ANIMATION_SOUND;

@@ -62,7 +62,7 @@ const PROPERTIES: [u16; 14] = [
 /// Proves a rebuilt presentation.
 pub(crate) fn verify(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<(), Failure> {
     search(bytes, job).map_err(|failure| match failure {
-        Failure::Unproved(problem) => Failure::Unproved(problem),
+        Failure::Unproved(_) | Failure::Limit { .. } => failure,
         other => Failure::Unproved(other.to_string()),
     })
 }

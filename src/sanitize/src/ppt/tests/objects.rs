@@ -1,6 +1,7 @@
 //! Macros, controls, OLE objects.
 
-use super::fixture::{Deck, atom, container, record, string, tag};
+use super::fixture::{Deck, atom, container, failure, record, string, tag};
+use crate::failure::Failure;
 use crate::report::What;
 
 /// A compound file's first bytes and a word of a macro.
@@ -70,4 +71,10 @@ fn an_object_in_a_list_that_stands_elsewhere() {
     let object = container(0x0fcc, &[string(0, "evil")]);
     let slide = vec![object.clone(), container(0x0fd9, &[object])];
     Deck { slide, ..Deck::default() }.rebuilt().assert_gone(What::EmbeddedObject, &["evil"]);
+}
+
+#[test]
+fn a_storage_inside_a_text() {
+    let failure = failure(&Deck { text: vec![atom(0x0fa8, STORAGE)], ..Deck::default() }.bytes());
+    assert!(matches!(&failure, Failure::Malformed(words) if words.contains("hides")), "{failure}");
 }
