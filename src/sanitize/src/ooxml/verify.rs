@@ -15,8 +15,8 @@ use super::xml::{Element, Event, Xml, decode};
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::job::Job;
-use crate::options::Metadata;
 use crate::markup::link;
+use crate::options::Metadata;
 use crate::report::plain;
 use crate::zip_structure::{Entry, Zip};
 

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::kind;
 use crate::failure::Failure;
-use crate::office_art::{Record, put};
 use crate::markup::link::is_web;
+use crate::office_art::{Record, put};
 use crate::options::Links;
 use crate::report::What;
 

@@ -16,8 +16,8 @@ use crate::format::Format;
 use crate::identify::{Declared, identify};
 use crate::job::Job;
 use crate::limits::Limits;
-use crate::office_art::{Record, Records, number_of};
 use crate::markup::link::is_web;
+use crate::office_art::{Record, Records, number_of};
 use crate::options::Metadata;
 use crate::summary;
 
