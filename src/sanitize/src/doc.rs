@@ -31,6 +31,8 @@ mod rewrite;
 mod sprm;
 mod styles;
 mod tables;
+#[cfg(test)]
+mod tests;
 mod text;
 mod verify;
 

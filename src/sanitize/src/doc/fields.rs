@@ -12,7 +12,9 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use super::bytes::broken;
 use super::text::{FIELD_BEGIN, FIELD_END, FIELD_SEPARATOR, Text};
+use crate::failure::Failure;
 use crate::ooxml::fields::{refused, self_shown};
 use crate::options::Links;
 use crate::report::What;
@@ -60,7 +62,7 @@ pub(super) fn decide(
     declared: &BTreeMap<u32, (u16, u8)>,
     changes: &[u8],
     links: Links,
-) -> Decided {
+) -> Result<Decided, Failure> {
     let mut scan =
         Scan { text, declared, links, open: Vec::new(), kept: Vec::new(), decided: Decided::default() };
     for position in story.clone() {
@@ -69,6 +71,9 @@ pub(super) fn decide(
             FIELD_BEGIN => {
                 if let Some(outer) = scan.open.iter_mut().rev().find(|open| open.separator.is_none()) {
                     outer.nest();
+                }
+                if scan.open.len() >= MAX_DEPTH {
+                    return Err(broken("fields are nested too deep"));
                 }
                 let is_declared = scan.is_declared(position, unit);
                 scan.open.push(Open { begin: position, is_declared, ..Open::default() });
@@ -99,7 +104,7 @@ pub(super) fn decide(
     while let Some(open) = scan.open.pop() {
         scan.close(&open, None);
     }
-    scan.finish(story)
+    Ok(scan.finish(story))
 }
 
 /// One open field.
@@ -119,6 +124,8 @@ struct Open {
     positions: Vec<u32>,
 }
 
+/// Fields in fields; Word ends at 20.
+const MAX_DEPTH: usize = 100;
 /// More units of an instruction are not looked at; such a field is refused.
 const MAX_INSTRUCTION: usize = 32 << 10;
 
