@@ -18,68 +18,108 @@ pub(super) fn rewrite(
     data: &[u8],
     pictures: &mut Pictures<'_>,
 ) -> Result<Option<Vec<u8>>, Failure> {
-    if kind == IMAGE {
-        return image(data, pictures);
-    }
-    let mut reader = Reader(data);
-    let read = match kind {
-        BRUSH => reader.brush(),
-        PEN => reader.pen(),
-        PATH => reader.path(),
-        REGION => reader.region(),
-        FONT => reader.font(),
-        STRING_FORMAT => reader.string_format(),
-        IMAGE_ATTRIBUTES => reader.take(24).map(drop),
-        LINE_CAP => reader.line_cap(),
-        _ => None,
-    };
-    Ok(read.and_then(|()| data.get(..data.len() - reader.0.len())).map(<[u8]>::to_vec))
-}
-
-/// A bitmap in a file format of its own, or a metafile (MS-EMFPLUS 2.2.1.4): through its own rebuilder.
-fn image(data: &[u8], pictures: &mut Pictures<'_>) -> Result<Option<Vec<u8>>, Failure> {
-    const BITMAP: u32 = 1;
-    const METAFILE: u32 = 2;
-    const COMPRESSED: u32 = 1;
-    let fields = Fields(data);
-    let (head, file) = match (fields.u32(4), fields.u32(24)) {
-        (Some(BITMAP), Some(COMPRESSED)) => (28, data.get(28..)),
-        (Some(METAFILE), _) => (16, fields.size(12).and_then(|size| fields.bytes(16, size))),
-        _ => return Ok(None),
-    };
-    let is_metafile = head == 16;
-    let (Some(head), Some(mut file)) = (data.get(..head), file) else { return Ok(None) };
-    if !is_metafile {
-        // Objects are padded to 4 bytes; none of the formats below ends with a zero.
-        for _ in 0..3 {
-            file = file.strip_suffix(&[0]).unwrap_or(file);
-        }
-    }
-    let Some((file, format)) = pictures(file)? else { return Ok(None) };
-    Ok(match (is_metafile, format) {
-        (false, Format::Png | Format::Jpeg | Format::Gif) => Some([head, file.as_slice()].concat()),
-        (true, Format::Emf | Format::Wmf) => {
-            // Kind of metafile: 1 and 2 are WMF without and with a placeable header, 3 EMF, 5 with EMF+ besides.
-            let kind: u32 = match (format, file.starts_with(b"\xd7\xcd\xc6\x9a")) {
-                (Format::Wmf, false) => 1,
-                (Format::Wmf, true) => 2,
-                _ => {
-                    if memchr::memmem::find(&file, b"EMF+").is_some() {
-                        5
-                    } else {
-                        3
-                    }
-                }
-            };
-            let size = u32::try_from(file.len()).map_err(Failure::malformed)?;
-            let head = head.get(..8).unwrap_or_default();
-            Some([head, &kind.to_le_bytes(), &size.to_le_bytes(), &file].concat())
-        }
+    let reader = Reader(data);
+    Ok(match kind {
+        IMAGE => image(data, pictures)?,
+        BRUSH => brush(data, pictures)?,
+        PEN => reader.whole(Reader::pen),
+        PATH => reader.whole(Reader::path),
+        REGION => reader.whole(Reader::region),
+        FONT => reader.whole(Reader::font),
+        STRING_FORMAT => reader.whole(Reader::string_format),
+        IMAGE_ATTRIBUTES => reader.whole(|reader| reader.take(24).map(drop)),
+        LINE_CAP => reader.whole(Reader::line_cap),
         _ => None,
     })
 }
 
+/// A picture: pixels, a file of its own, or a metafile (MS-EMFPLUS 2.2.1.4); files go through their own rebuilders.
+fn image(data: &[u8], pictures: &mut Pictures<'_>) -> Result<Option<Vec<u8>>, Failure> {
+    const BITMAP: u32 = 1;
+    const METAFILE: u32 = 2;
+    const PIXELS: u32 = 0;
+    const COMPRESSED: u32 = 1;
+    let fields = Fields(data);
+    match (fields.u32(4), fields.u32(24)) {
+        (Some(BITMAP), Some(PIXELS)) => Ok(pixels(data)),
+        (Some(BITMAP), Some(COMPRESSED)) => bitmap_file(data, pictures),
+        (Some(METAFILE), _) => metafile(data, pictures),
+        _ => Ok(None),
+    }
+}
+
+/// Width, height, bytes of a line, pixel format; then lines, with zeros behind their pixels.
+fn pixels(data: &[u8]) -> Option<Vec<u8>> {
+    const HEAD: usize = 28;
+    const INDEXED: u32 = 0x1_0000;
+    let fields = Fields(data);
+    let (width, height, stride, format) =
+        (fields.size(8)?, fields.size(12)?, fields.size(16)?, fields.u32(20)?);
+    let used = width.checked_mul(usize::try_from(format >> 8 & 0xff).ok()?)?.div_ceil(8);
+    if format & INDEXED != 0
+        || used == 0
+        || height == 0
+        || !(used..=used.next_multiple_of(4)).contains(&stride)
+    {
+        return None;
+    }
+    let mut out = data.get(..stride.checked_mul(height)?.checked_add(HEAD)?)?.to_vec();
+    for line in out.get_mut(HEAD..)?.chunks_mut(stride) {
+        line.get_mut(used..)?.fill(0);
+    }
+    Some(out)
+}
+
+fn bitmap_file(data: &[u8], pictures: &mut Pictures<'_>) -> Result<Option<Vec<u8>>, Failure> {
+    let Some((head, mut file)) = data.split_at_checked(28) else { return Ok(None) };
+    // Objects are padded to 4 bytes; none of the formats below ends with a zero.
+    for _ in 0..3 {
+        file = file.strip_suffix(&[0]).unwrap_or(file);
+    }
+    Ok(match pictures(file)? {
+        Some((file, Format::Png | Format::Jpeg | Format::Gif)) => Some([head, file.as_slice()].concat()),
+        _ => None,
+    })
+}
+
+fn metafile(data: &[u8], pictures: &mut Pictures<'_>) -> Result<Option<Vec<u8>>, Failure> {
+    let file = Fields(data).size(12).and_then(|size| Fields(data).bytes(16, size));
+    let (Some(head), Some(file)) = (data.get(..8), file) else { return Ok(None) };
+    let Some((file, format)) = pictures(file)? else { return Ok(None) };
+    // WMF without and with a placeable header, EMF, EMF with EMF+ besides (MS-EMFPLUS 2.1.1.21).
+    let kind: u32 = match format {
+        Format::Wmf if file.starts_with(b"\xd7\xcd\xc6\x9a") => 2,
+        Format::Wmf => 1,
+        Format::Emf if memchr::memmem::find(&file, b"EMF+").is_some() => 5,
+        Format::Emf => 3,
+        _ => return Ok(None),
+    };
+    let size = u32::try_from(file.len()).map_err(Failure::malformed)?;
+    Ok(Some([head, &kind.to_le_bytes(), &size.to_le_bytes(), &file].concat()))
+}
+
+/// A brush, which may hold a picture to paint with.
+fn brush(data: &[u8], pictures: &mut Pictures<'_>) -> Result<Option<Vec<u8>>, Failure> {
+    const TEXTURE: u32 = 2;
+    const TRANSFORM: u32 = 2;
+    let fields = Fields(data);
+    let (Some(TEXTURE), Some(flags)) = (fields.u32(4), fields.u32(8)) else {
+        return Ok(Reader(data).whole(Reader::brush));
+    };
+    let Some((head, picture)) = data.split_at_checked(if flags & TRANSFORM == 0 { 16 } else { 40 }) else {
+        return Ok(None);
+    };
+    Ok(image(picture, pictures)?.map(|picture| [head, picture.as_slice()].concat()))
+}
+
 impl Reader<'_> {
+    /// What `read` reads.
+    fn whole(mut self, read: impl Fn(&mut Self) -> Option<()>) -> Option<Vec<u8>> {
+        let all = self.0;
+        read(&mut self)?;
+        all.get(..all.len() - self.0.len()).map(<[u8]>::to_vec)
+    }
+
     fn brush(&mut self) -> Option<()> {
         const TRANSFORM: usize = 2;
         const COLOURS: usize = 4;
