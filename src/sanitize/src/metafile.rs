@@ -19,8 +19,8 @@ use std::collections::BTreeMap;
 
 use crate::failure::Failure;
 use crate::format::{Format, Rewritten};
+use crate::identify::{Declared, identify};
 use crate::job::Job;
-use crate::limits::Limits;
 use crate::report::{Removed, What};
 
 /// What was left behind and where, with the number of records.
@@ -32,7 +32,12 @@ const NO_OBJECT: (What, &str) = (What::UnknownPart, "use of a drawing object tha
 
 /// Writes a metafile anew.
 pub(crate) fn rebuild(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result<Rewritten, Failure> {
-    let (bytes, dropped) = rewrite(bytes, format, job.limits)?;
+    let limits = job.limits;
+    let mut pictures = |bytes: &[u8]| job.nested(bytes, &Declared::default());
+    let (bytes, dropped) = match format {
+        Format::Emf => emf::rewrite(bytes, limits, &mut pictures)?,
+        _ => wmf::rewrite(bytes, limits)?,
+    };
     for ((what, place), count) in dropped {
         job.removed(Removed::new(what, place, count));
     }
@@ -49,18 +54,23 @@ pub(crate) fn verify(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result<
     if !only_draws {
         return Err(unproved("a record does more than draw, or the header's counts are wrong".to_owned()));
     }
-    let (again, dropped) = rewrite(bytes, format, job.limits).map_err(|f| unproved(f.to_string()))?;
+    let limits = job.limits;
+    let again = match format {
+        Format::Emf => emf::rewrite(bytes, limits, &mut |picture| proved(picture, job)),
+        _ => wmf::rewrite(bytes, limits),
+    };
+    let (again, dropped) = again.map_err(|failure| unproved(failure.to_string()))?;
     match dropped.is_empty() && again == bytes {
         true => Ok(()),
         false => Err(unproved("it does not rebuild to itself".to_owned())),
     }
 }
 
-fn rewrite(bytes: &[u8], format: Format, limits: &Limits) -> Result<(Vec<u8>, Dropped), Failure> {
-    match format {
-        Format::Emf => emf::rewrite(bytes, limits),
-        _ => wmf::rewrite(bytes, limits),
-    }
+/// A picture inside, when it passes its own verification. There are no more levels than the rebuild had left.
+fn proved(bytes: &[u8], job: &mut Job<'_>) -> Result<Option<(Vec<u8>, Format)>, Failure> {
+    let format = identify(bytes, &Declared::default()).format;
+    let Some((_, verify)) = format.rebuilder() else { return Ok(None) };
+    verify(bytes, format, job).map(|()| Some((bytes.to_vec(), format)))
 }
 
 fn drop_one(dropped: &mut Dropped, what: (What, &'static str)) {

@@ -1,5 +1,6 @@
 //! Enhanced metafiles (MS-EMF).
 
+pub(super) mod plus;
 mod record;
 
 use super::{Dropped, NO_OBJECT, SLACK, TRAILING, drop_one};
@@ -18,7 +19,11 @@ const COMMENT: u32 = 70;
 /// EMR_EOF without a palette: type, size, two fields of the palette, and the size again.
 const END: [u8; 20] = [14, 0, 0, 0, 20, 0, 0, 0, 0, 0, 0, 0, 16, 0, 0, 0, 20, 0, 0, 0];
 
-pub(super) fn rewrite(bytes: &[u8], limits: &Limits) -> Result<(Vec<u8>, Dropped), Failure> {
+pub(super) fn rewrite(
+    bytes: &[u8],
+    limits: &Limits,
+    pictures: &mut plus::Pictures<'_>,
+) -> Result<(Vec<u8>, Dropped), Failure> {
     let malformed =
         |n: usize, kind: u32| Failure::Malformed(format!("record {n} (type {kind}) is not valid"));
     let mut dropped = Dropped::new();
@@ -26,6 +31,14 @@ pub(super) fn rewrite(bytes: &[u8], limits: &Limits) -> Result<(Vec<u8>, Dropped
     let header = records.next().filter(|record| record.kind == HEADER);
     let header = header.and_then(|header| Header::parse(header.bytes, &mut dropped));
     let header = header.ok_or_else(|| malformed(0, HEADER))?;
+
+    let comments = plus_comments(Records { rest: records.rest });
+    let mut second = plus::rewrite(&comments, pictures)?.map(Vec::into_iter);
+    if second.is_none() && !plus::is_dual(&comments) {
+        return Err(Failure::Malformed(
+            "its drawing is in EMF+ alone, of a kind that is not accepted".to_owned(),
+        ));
+    }
 
     let mut out = header.bytes;
     let mut objects = Objects { live: vec![false; header.handles] };
@@ -35,7 +48,14 @@ pub(super) fn rewrite(bytes: &[u8], limits: &Limits) -> Result<(Vec<u8>, Dropped
         match record.kind {
             EOF => break,
             COMMENT => {
-                drop_one(&mut dropped, comment(record.bytes));
+                let kept = plus_comment(record.bytes).and(second.as_mut()).and_then(Iterator::next);
+                match kept.and_then(|data| comment_of(&data)) {
+                    Some(comment) => {
+                        out.extend(comment);
+                        written += 1;
+                    }
+                    None => drop_one(&mut dropped, comment(record.bytes)),
+                }
                 continue;
             }
             SAVE => saved = saved.saturating_add(1),
@@ -183,6 +203,33 @@ impl Objects {
     }
 }
 
+/// The EMF+ records of a comment.
+fn plus_comment(record: &[u8]) -> Option<&[u8]> {
+    Fields(record).bytes(12, Fields(record).size(8)?)?.strip_prefix(b"EMF+")
+}
+
+fn plus_comments<'a>(mut records: Records<'a>) -> Vec<&'a [u8]> {
+    let mut comments = Vec::new();
+    while let Some(record) = records.next() {
+        match record.kind {
+            EOF => break,
+            COMMENT => comments.extend(plus_comment(record.bytes)),
+            _ => {}
+        }
+    }
+    comments
+}
+
+/// EMR_COMMENT; `None`: nothing is left in it.
+fn comment_of(data: &[u8]) -> Option<Vec<u8>> {
+    let size = u32::try_from(data.len().next_multiple_of(4).checked_add(12)?).ok()?;
+    let length = u32::try_from(data.len()).ok()?;
+    let mut out = [COMMENT, size, length].map(u32::to_le_bytes).concat();
+    out.extend_from_slice(data);
+    out.resize(out.len().next_multiple_of(4), 0);
+    (data.len() > 4).then_some(out)
+}
+
 /// What a comment that is left behind is (MS-EMF 2.3.3).
 fn comment(record: &[u8]) -> (What, &'static str) {
     const METAFILE: u32 = 0x8000_0001;
@@ -203,13 +250,18 @@ pub(super) fn only_draws(bytes: &[u8]) -> bool {
     while at < bytes.len() {
         let (Some(kind), Some(size)) = (word(at), word(at + 4)) else { return false };
         let draws = matches!(kind,
-            1..=13 | 14 | 15..=40 | 41..=68 | 71..=82 | 83..=95 | 98 | 108 | 114..=116 | 118 | 120);
+            1..=68 | 71..=82 | 83..=95 | 98 | 108 | 114..=116 | 118 | 120);
+        let end = at.saturating_add(usize::try_from(size).unwrap_or(usize::MAX));
+        let is_plus = kind == COMMENT && {
+            let data = bytes.get(at + 12..end).and_then(|data| data.strip_prefix(b"EMF+"));
+            data.is_some_and(plus::only_draws)
+        };
         let is_placed = (kind == HEADER) == (at == 0) && last != EOF;
-        if !draws || !is_placed || size < 8 || !size.is_multiple_of(4) {
+        if !(draws || is_plus) || !is_placed || size < 8 || !size.is_multiple_of(4) {
             return false;
         }
         (last, count) = (kind, count.wrapping_add(1));
-        at = at.saturating_add(usize::try_from(size).unwrap_or(usize::MAX));
+        at = end;
     }
     let no_description = word(60) == Some(0) && word(64) == Some(0);
     at == bytes.len()

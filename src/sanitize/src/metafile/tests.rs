@@ -3,6 +3,7 @@
 use super::*;
 use crate::identify::{Declared, identify};
 use crate::job::bench;
+use crate::limits::Limits;
 
 /// An EMF record: type, size, data padded to 4 bytes.
 fn emr(kind: u32, data: &[u8]) -> Vec<u8> {
@@ -59,6 +60,9 @@ fn comment(data: &[u8]) -> Vec<u8> {
 fn info(width: u32, height: u32, depth: u32, compression: u32) -> Vec<u8> {
     words(&[40, width, height, 1 | depth << 16, compression, 0, 0, 0, 0, 0])
 }
+
+/// Two lines of two pixels of 24 bits, padded.
+const BITS: [u8; 16] = [9, 9, 9, 9, 9, 9, 0, 0, 9, 9, 9, 9, 9, 9, 0, 0];
 
 /// EMR_STRETCHDIBITS of this header and these bits.
 fn stretch(info: &[u8], bits: &[u8]) -> Vec<u8> {
@@ -138,7 +142,7 @@ fn drawing() -> Vec<Vec<u8>> {
         emr(84, &text),
         emr(37, &words(&[0x8000_000d])),
         emr(40, &words(&[1])),
-        stretch(&info(2, 2, 24, 0), &[9; 16]),
+        stretch(&info(2, 2, 24, 0), &BITS),
         emr(75, &words(&[48, 5, 32, 1, 1, 16, 0, 0, 9, 9, 0, 0, 9, 9])),
         emr(118, &words(&[0, 0, 9, 9, 2, 1, 0, 0, 0, 0, 0, 9, 9, 0, 0, 0, 1, 0])),
     ]
@@ -151,7 +155,7 @@ fn an_emf_keeps_its_drawing_byte_for_byte() {
     assert!(places.is_empty(), "{places:?}");
     // But for the number of objects and the size of the bitmap's bits, which were not given.
     assert_eq!(out.len(), bytes.len());
-    assert!(holds(&out, b"H\0i\0") && holds(&out, &[9; 16]));
+    assert!(holds(&out, b"H\0i\0") && holds(&out, &BITS));
     assert_eq!(out[56], 2);
 }
 
@@ -167,7 +171,7 @@ fn a_wmf_keeps_its_drawing_byte_for_byte() {
         meta(0x0325, &shorts(&[2, 0, 0, 9, 9])),
         meta(0x0521, &[2, 0, b'H', b'i', 5, 0, 5, 0]),
         meta(0x0a32, &[5, 0, 5, 0, 2, 0, 0, 0, b'H', b'i', 7, 0, 7, 0]),
-        meta(0x0f43, &[rop, bitmap, vec![9; 16]].concat()),
+        meta(0x0f43, &[rop, bitmap, BITS.to_vec()].concat()),
         meta(0x01f0, &shorts(&[0])),
     ];
     let plain = wmf(1, &records);
@@ -199,12 +203,7 @@ fn set_abort_procedure_and_other_escapes_go() {
 
 #[test]
 fn comments_opengl_colour_profiles_and_unknown_records_go() {
-    for data in [
-        &b"EMF+\x01\x40\x01\0\x1c\0\0\0\x10\0\0\0\x02\x10\xc0\xdb\0\0\0\0payload."[..],
-        b"GDIC\x04\0\0\x40payload %!PS-Adobe",
-        b"GDIC\x01\0\0\x80payload",
-        b"payload",
-    ] {
+    for data in [&b"GDIC\x04\0\0\x40payload %!PS-Adobe"[..], b"GDIC\x01\0\0\x80payload", b"payload"] {
         let (out, places) = rebuilt(&emf(&[comment(data)]), Format::Emf);
         assert!(places.len() == 1 && !holds(&out, b"payload"));
         assert_eq!(out, rebuilt(&emf(&[]), Format::Emf).0);
@@ -237,7 +236,7 @@ fn bytes_in_gaps_of_records_go() {
     let line = emr(54, &[&words(&[9, 9]), payload.as_slice()].concat());
     let points = emr(87, &[&words(&[0, 0, 9, 9, 1, 0]), payload.as_slice()].concat());
     let picture =
-        stretch(&[&info(2, 2, 24, 0), payload.as_slice()].concat(), &[&[9; 16], payload.as_slice()].concat());
+        stretch(&[&info(2, 2, 24, 0), payload.as_slice()].concat(), &[&BITS, payload.as_slice()].concat());
     let font = emr(82, &[words(&[1]), vec![0; 30], b"\0\0".to_vec(), payload.repeat(37)].concat());
     for record in [line, points, picture, font] {
         let (out, _) = rebuilt(&emf(&[record]), Format::Emf);
@@ -258,7 +257,7 @@ fn a_linked_colour_profile_goes() {
     v5.resize(124, 0);
     v5[56..60].copy_from_slice(b"KNIL");
     v5[112..120].copy_from_slice(b"\\\\evil\\p");
-    let (out, places) = rebuilt(&emf(&[stretch(&v5, &[9; 16])]), Format::Emf);
+    let (out, places) = rebuilt(&emf(&[stretch(&v5, &BITS)]), Format::Emf);
     assert_eq!(places, ["bytes behind a record's data"]);
     assert!(!holds(&out, b"KNIL") && !holds(&out, b"evil"));
 }
@@ -271,15 +270,15 @@ fn bitmaps_that_do_not_fit_their_header_are_malformed() {
     let mut colours = info(2, 2, 1, 0);
     colours[32..36].copy_from_slice(&u32::MAX.to_le_bytes());
     for (info, bits) in [
-        (info(2, 2, 24, 0), &[9; 13][..]),
-        (table_missing, &[9; 16]),
-        (wide, &[9; 16]),
-        (colours, &[9; 16]),
+        (info(2, 2, 24, 0), &BITS[..12]),
+        (table_missing, &BITS),
+        (wide, &BITS),
+        (colours, &BITS),
         (info(2, 2, 24, 4), b"\xff\xd8\xff\xe0 JPEG..."),
         (info(2, 2, 24, 5), b"\x89PNG...."),
-        (info(0, 2, 24, 0), &[9; 16]),
-        (info(2, 2, 7, 0), &[9; 16]),
-        (vec![40, 0, 0], &[9; 16]),
+        (info(0, 2, 24, 0), &BITS),
+        (info(2, 2, 7, 0), &BITS),
+        (vec![40, 0, 0], &BITS),
     ] {
         assert_malformed(&emf(&[stretch(&info, bits)]), Format::Emf);
         let packed = [shorts(&[0x20, 0xcc, 0, 2, 2, 0, 0, 9, 9, 0, 0]), info, bits.to_vec()].concat();
@@ -400,4 +399,130 @@ fn a_pdf_in_a_comment_is_no_second_format_but_one_in_a_bitmap_is() {
     assert!(!holds(&rebuilt(&bytes, Format::Emf).0, b"PDF"));
     let bytes = emf(&[stretch(&info(8, 2, 24, 0), &pdf.repeat(2)[..48])]);
     assert!(matches!(identify(&bytes, &Declared::default()).objection, Some(Failure::Refused(_))));
+}
+
+/// An EMF+ record.
+fn plus(kind: u16, flags: u16, data: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(data.len().next_multiple_of(4)).unwrap();
+    let mut out = shorts(&[kind, flags]);
+    out.extend(words(&[length + 12, length]));
+    out.extend(data);
+    out.resize(out.len().next_multiple_of(4), 0);
+    out
+}
+
+/// A comment of these EMF+ records.
+fn plus_comment(records: &[Vec<u8>]) -> Vec<u8> {
+    comment(&[b"EMF+".to_vec(), records.concat()].concat())
+}
+
+const VERSION: u32 = 0xdbc0_1002;
+
+/// Header with or without a plain drawing beside it.
+fn plus_header(is_dual: bool) -> Vec<u8> {
+    plus(0x4001, is_dual.into(), &words(&[VERSION, 0, 96, 96]))
+}
+
+/// A path of two points as object 1, a black pen as object 2.
+fn plus_objects() -> Vec<Vec<u8>> {
+    let path = words(&[VERSION, 2, 0x4000, 0x0001_0001, 0x0009_0009, 0x0100]);
+    let pen = words(&[VERSION, 0, 0, 0, 0, VERSION, 0, 0xff00_0000]);
+    vec![plus(0x4008, 0x0301, &path), plus(0x4008, 0x0202, &pen)]
+}
+
+/// An EMF+ picture object that holds this file.
+fn plus_picture(file: &[u8]) -> Vec<u8> {
+    plus(0x4008, 0x0503, &[words(&[VERSION, 1, 0, 0, 0, 0, 1]), file.to_vec()].concat())
+}
+
+/// The result of an EMF with these EMF+ records behind header and objects.
+fn with_plus(records: &[Vec<u8>]) -> (Vec<u8>, Vec<String>) {
+    let all = [&[plus_header(true)], plus_objects().as_slice(), records].concat();
+    rebuilt(&emf(&[plus_comment(&all)]), Format::Emf)
+}
+
+#[test]
+fn an_emf_plus_drawing_is_kept_byte_for_byte() {
+    let records = [
+        plus(0x4015, 1, &words(&[2])),
+        plus(0x400a, 0xc000, &words(&[0xff00_00ff, 1, 0, 0x0009_0009])),
+        plus(0x402a, 0, &[0; 24]),
+        plus(0x4002, 0, b""),
+    ];
+    let all = [&[plus_header(true)], plus_objects().as_slice(), &records].concat();
+    let (out, places) = rebuilt(&emf(&[plus_comment(&all)]), Format::Emf);
+    assert!(places.is_empty(), "{places:?}");
+    assert!(holds(&out, &plus_comment(&all)));
+}
+
+#[test]
+fn a_picture_in_emf_plus_is_rebuilt() {
+    let png = crate::image::tests::png(4, 4);
+    let text = [&png[..33], b"\0\0\0\x0etEXtauthor\0payload\xe6\x0e\x24\x2b", &png[33..]].concat();
+    let (out, places) = with_plus(&[plus_picture(&text)]);
+    assert!(places.is_empty() && holds(&out, b"IHDR") && !holds(&out, b"payload"));
+
+    let inner = emf(&[comment(b"payload"), emr(106, b"payload.")]);
+    let size = u32::try_from(inner.len()).unwrap();
+    let metafile = [words(&[VERSION, 2, 5, size]), inner].concat();
+    let (out, places) = with_plus(&[plus(0x4008, 0x0503, &metafile)]);
+    assert!(places.is_empty() && !holds(&out, b"payload"));
+    assert_eq!(memchr::memmem::find_iter(&out, b" EMF").count(), 2);
+}
+
+#[test]
+fn an_object_in_pieces_is_put_together() {
+    let path = words(&[VERSION, 2, 0x4000, 0x0001_0001, 0x0009_0009, 0x0100]);
+    let pieces = [
+        plus_comment(&[plus_header(true), plus(0x4008, 0x8301, &[&words(&[24]), &path[..8]].concat())]),
+        plus_comment(&[plus(0x4008, 0x8301, &[&words(&[24]), &path[8..16]].concat())]),
+        plus_comment(&[plus(0x4008, 0x0301, &path[16..])]),
+    ];
+    let (out, _) = rebuilt(&emf(&pieces), Format::Emf);
+    assert!(holds(&out, &plus(0x4008, 0x0301, &path)));
+}
+
+#[test]
+fn emf_plus_that_is_not_accepted_goes_as_a_whole() {
+    let mut deep = words(&[VERSION, 99]);
+    deep.extend(words(&[1]).repeat(5000));
+    let far_region = plus(0x4008, 0x0404, &deep);
+    for (name, record) in [
+        ("unknown record", plus(0x4044, 0, b"payload.")),
+        ("serialised object", plus(0x4038, 0, b"payload.")),
+        ("terminal server", plus(0x4039, 0, b"payload.")),
+        ("path used as a pen", plus(0x4015, 1, &words(&[1]))),
+        ("pen used as a picture", plus(0x401a, 2, &[0; 40])),
+        ("object that does not exist", plus(0x4014, 0x8009, &words(&[0]))),
+        ("object number out of range", plus(0x4014, 0x80ff, &words(&[0]))),
+        ("object of no kind", plus(0x4008, 0x7f05, b"payload.")),
+        ("object number too large", plus(0x4008, 0x0340, &words(&[VERSION, 0, 0]))),
+        ("more points than there are", plus(0x400d, 0x4002, &words(&[9, 1]))),
+        ("as many as possible", plus(0x400d, 0x4002, &words(&[u32::MAX, 1]))),
+        ("a picture that is none", plus_picture(b"payload")),
+        ("pixels cut off", plus(0x4008, 0x0503, &words(&[VERSION, 1, 9, 9, 36, 0x0002_2009, 0, 1]))),
+        ("an object never ended", plus(0x4008, 0x8301, &words(&[999, VERSION]))),
+        ("regions without end", far_region),
+        ("a lying size", [shorts(&[0x4002, 0]), words(&[999, 0])].concat()),
+        ("a size of nothing", [shorts(&[0x4002, 0]), words(&[0, 0])].concat()),
+    ] {
+        let (out, places) = with_plus(&[record]);
+        assert_eq!(places, ["EMF+ drawing"], "{name}");
+        assert_eq!(out, rebuilt(&emf(&[]), Format::Emf).0, "{name}");
+    }
+}
+
+#[test]
+fn emf_plus_comments_and_slack_go_alone() {
+    let slack = plus(0x4002, 0, b"payload.");
+    let (out, places) = with_plus(&[plus(0x4003, 0, b"payload."), slack]);
+    assert!(places.is_empty() && holds(&out, b"EMF+") && !holds(&out, b"payload"));
+}
+
+#[test]
+fn emf_plus_alone_that_is_not_accepted_is_malformed() {
+    let bytes = emf(&[plus_comment(&[plus_header(false), plus(0x4044, 0, b"")])]);
+    assert_malformed(&bytes, Format::Emf);
+    let bytes = emf(&[plus_comment(&[plus_header(false), plus(0x4002, 0, b"")])]);
+    assert!(holds(&rebuilt(&bytes, Format::Emf).0, b"EMF+"));
 }
