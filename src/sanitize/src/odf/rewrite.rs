@@ -268,10 +268,9 @@ impl Rewriter<'_, '_> {
     fn shown(&mut self, mut element: Element, name: &str) -> Result<Node, Failure> {
         let address = element.attributes.iter().position(is_href);
         let address = address.map(|at| element.attributes.remove(at));
+        // The picture's type shows in its bytes.
+        element.attributes.retain(|attribute| !matches!(attribute.name.local(), "mime-type" | "filter-name"));
         self.attributes(&mut element);
-        element
-            .attributes
-            .retain(|attribute| !matches!(attribute.name.local(), "notify-on-update-of-ranges"));
         if let Some(address) = address {
             element.attributes.push(Attribute { value: name.to_owned(), ..address });
         }

@@ -125,6 +125,7 @@ pub(super) fn fate(element: &Element) -> Fate {
             Some((_, what)) => Unwrap(*what),
             None => Keep,
         },
+        (Ns::Extension, "param") if !is_plain_parameter(element) => Drop(What::Field),
         (Ns::Form, local) if !CONTROLS.contains(&local) => Drop(What::Control),
         (Ns::Form, "property") if !is_plain_property(element) => Drop(What::Control),
         (Ns::Table, "table") if element.attribute("name").is_some_and(|name| name.contains("'#")) => {
@@ -132,6 +133,17 @@ pub(super) fn fate(element: &Element) -> Fate {
         }
         _ => Keep,
     }
+}
+
+/// What a form field of Word shows; the code of any other field would be live again in a Word document.
+fn is_plain_parameter(element: &Element) -> bool {
+    const GROUPS: [&str; 3] = ["Checkbox_", "Date", "Dropdown_"];
+    const NAMES: [&str; 9] =
+        ["Name", "Description", "Help", "Hint", "Type", "MaxLength", "Format", "Content", "Default"];
+    let name = element.attributes.iter().find(|attribute| attribute.name.local() == "name");
+    name.is_some_and(|name| {
+        GROUPS.iter().any(|group| name.value.starts_with(group)) || NAMES.contains(&name.value.as_str())
+    })
 }
 
 /// A number or a truth value, or the control that a form's part becomes.
@@ -230,6 +242,12 @@ pub(super) fn refused(element: &Element, attribute: &Attribute) -> Option<What> 
             _,
             "class-id" | "code" | "codebase" | "archive" | "filter-name" | "filter-options" | "mime-type",
         ) => Some(What::UnknownPart),
+        (Ns::Extension, "type")
+            if element.name.local().starts_with("fieldmark")
+                && !text.starts_with("vnd.oasis.opendocument.field.FORM") =>
+        {
+            Some(What::Field)
+        }
         (_, "database-name" | "database-table-name" | "connection-name") => Some(What::DataConnection),
         (Ns::Form, "control-implementation") => {
             let name = text.strip_prefix("ooo:").unwrap_or(text);

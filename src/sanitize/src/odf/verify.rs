@@ -232,11 +232,14 @@ fn check_element(name: &str, element: &Element, referred: &mut BTreeSet<String>)
         if attribute.name.qualified.starts_with("xmlns") || value.is_empty() {
             continue;
         }
-        let lower: String = value.chars().filter(|c| !c.is_whitespace()).take(24).collect();
+        let lower: String = value.chars().filter(|c| !c.is_whitespace()).take(48).collect();
         let lower = lower.to_ascii_lowercase();
         let problem = match key {
             _ if ATTRIBUTES.contains(&key) => "must not be there",
             "name" if name == "settings.xml" && SETTINGS.contains(&value) => "names a setting that must go",
+            _ if lower.starts_with("ecma.office-open-") || lower.ends_with(".field.code") => {
+                "is a field's code"
+            }
             "href" if local == "a" && (value.starts_with('#') || link::is_web(value)) => continue,
             "href" if local != "a" && value.starts_with("Pictures/image") => {
                 referred.insert(value.to_owned());

@@ -318,6 +318,23 @@ fn embedded_fonts() {
 }
 
 #[test]
+fn field_codes_of_word() {
+    let inner = "<field:fieldmark-start xmlns:field=\"urn:openoffice:names:experimental:ooo-ms-interop:xmlns:field:1.0\" \
+        text:name=\"f\" field:type=\"ecma.office-open-xml.field.DDEAUTO\"><field:param \
+        field:name=\"vnd.oasis.opendocument.field.code\" field:value=\"DDEAUTO cmd\"/></field:fieldmark-start>shown";
+    let rebuilt = paragraph(inner).rebuilt();
+    rebuilt.has(&["shown words"], &["DDEAUTO", "ecma", "param"]);
+    assert!(rebuilt.lost(What::Field));
+    let form =
+        inner.replace("ecma.office-open-xml.field.DDEAUTO", "vnd.oasis.opendocument.field.FORMCHECKBOX");
+    let form =
+        form.replace("vnd.oasis.opendocument.field.code", "Checkbox_Checked").replace("DDEAUTO cmd", "true");
+    let rebuilt = paragraph(&form).rebuilt();
+    rebuilt.has(&["field.FORMCHECKBOX", "Checkbox_Checked"], &[]);
+    assert!(rebuilt.removed.is_empty());
+}
+
+#[test]
 fn unknown_vocabularies() {
     let inner = "<x:y xmlns:x=\"urn:evil\">gone</x:y><text:span xmlns:x=\"urn:evil\" x:z=\"gone\">stays</text:span><y>gone</y>";
     let rebuilt = paragraph(inner).rebuilt();
@@ -345,6 +362,7 @@ fn verification_finds_what_the_rebuild_would_miss() {
         ("database", "<text:p text:database-name=\"x\"/>"),
         ("dde", "<text:dde-connection/>"),
         ("font", "<svg:font-face-uri/>"),
+        ("field", "<loext:x loext:type=\"ecma.office-open-xml.field.DDE\"/>"),
     ] {
         let change = |content: String| {
             content
