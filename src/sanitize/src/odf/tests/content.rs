@@ -235,6 +235,14 @@ fn picture_that_cannot_be_rebuilt_gives_way_to_its_alternative() {
 }
 
 #[test]
+fn picture_that_is_shown_often_is_expanded_once() {
+    let frame = "<draw:frame><draw:image xlink:href=\"Pictures/a.png\"/></draw:frame>".repeat(3000);
+    let large = [b"no picture".to_vec(), vec![0; 1 << 18]].concat();
+    let rebuilt = paragraph(&frame).member("Pictures/a.png", &large).rebuilt();
+    assert_eq!(rebuilt.removed.iter().filter(|removed| removed.what == What::Picture).count(), 1);
+}
+
+#[test]
 fn inline_pictures_go() {
     let frame = "<draw:frame><draw:image><office:binary-data>TVqQ</office:binary-data></draw:image><draw:text-box/></draw:frame>";
     paragraph(frame).rebuilt().has(&["<draw:text-box/>"], &["binary", "TVqQ"]);
