@@ -1,5 +1,6 @@
 //! What stands in texts, drawings and presentations.
 
+use super::super::verify::{ATTRIBUTES, ELEMENTS};
 use super::fixture::{Fixture, verified};
 use crate::failure::Failure;
 use crate::image::BLANK;
@@ -348,6 +349,70 @@ fn unknown_vocabularies() {
     let rebuilt = paragraph(inner).rebuilt();
     rebuilt.has(&["stays"], &["gone", "evil"]);
     assert!(rebuilt.lost(What::UnknownPart));
+}
+
+#[test]
+fn whatever_verification_refuses_the_rebuild_leaves_out() {
+    const PREFIXES: [&str; 14] = [
+        "office",
+        "style",
+        "text",
+        "table",
+        "draw",
+        "presentation",
+        "anim",
+        "form",
+        "script",
+        "config",
+        "meta",
+        "svg",
+        "loext",
+        "xforms",
+    ];
+    const VALUES: [&str; 6] = [
+        "vnd.sun.star.script:x",
+        "file:///x",
+        "macro:x",
+        "ecma.office-open-xml.field.DDE",
+        "of:=DDE(1)",
+        "http://h/",
+    ];
+    let attributes = [
+        "href",
+        "type",
+        "id",
+        "style",
+        "formula",
+        "condition",
+        "expression",
+        "cell-range-address",
+        "name",
+        "current-value",
+    ];
+    for prefix in PREFIXES {
+        let elements: String = ELEMENTS.iter().map(|local| format!("<{prefix}:{local}/>")).collect();
+        paragraph(&elements).rebuilt();
+        let named: String =
+            ATTRIBUTES.iter().map(|local| format!("<text:span {prefix}:{local}=\"x\"/>")).collect();
+        paragraph(&named).rebuilt();
+        for value in VALUES {
+            let valued: String = attributes
+                .iter()
+                .flat_map(|local| {
+                    [
+                        "text:span",
+                        "draw:rect",
+                        "loext:x",
+                        "form:form",
+                        "table:table-cell",
+                        "table:named-range",
+                    ]
+                    .map(|element| format!("<{element} {prefix}:{local}=\"{value}\"/>"))
+                })
+                .collect();
+            paragraph(&valued).rebuilt();
+        }
+    }
 }
 
 #[test]
