@@ -64,7 +64,7 @@ fn names_conditions_and_validations_that_reach_out() {
             "table:name=\"v\"",
             "table:name=\"a\"",
             "table:name=\"c\"",
-            "calcext:condition ",
+            "calcext:condition/",
             "DDE",
             "file:",
             "macro",
