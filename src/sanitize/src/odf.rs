@@ -34,6 +34,8 @@ mod tests;
 mod verify;
 mod xml;
 
+use std::collections::BTreeMap;
+
 use crate::failure::Failure;
 use crate::format::{Format, Rewritten};
 use crate::job::Job;
@@ -78,6 +80,7 @@ pub(crate) fn rebuild(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result
     let mut pictures = Pictures::new("Pictures/image".to_owned(), SHOWN);
     let mut parts = Vec::new();
     let mut used = Vec::new();
+    let mut known = BTreeMap::new();
     let mut version = None;
 
     for (name, root) in [CONTENT, STYLES] {
@@ -86,14 +89,14 @@ pub(crate) fn rebuild(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result
         let mut rewriter = Rewriter {
             package: &package,
             pictures: &mut pictures,
-            used: std::mem::take(&mut used),
+            known: std::mem::take(&mut known),
             version: version.take(),
             body: body(format),
             job,
             part: name,
         };
         let written = rewriter.part(&text, root)?;
-        (used, version) = (rewriter.used, rewriter.version);
+        (known, version) = (rewriter.known, rewriter.version);
         used.push(folded);
         parts.push((name, written));
     }
@@ -112,6 +115,7 @@ pub(crate) fn rebuild(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result
         parts.extend(meta::rewrite(&text, version.as_deref(), job)?.map(|written| (META.0, written)));
         used.push(folded);
     }
+    used.extend(known.into_keys());
     note_lost(&package, &used, job)?;
     let bytes = write(format, version.as_deref(), &parts, &pictures)?;
     Ok(Rewritten { bytes, format })

@@ -94,9 +94,6 @@ pub(super) fn lost(name: &str) -> What {
         ("basic/", What::Macro),
         ("scripts/", What::Script),
         ("dialogs/", What::Macro),
-        ("meta-inf/documentsignatures", What::Signature),
-        ("meta-inf/macrosignatures", What::Signature),
-        ("meta-inf/packagesignatures", What::Signature),
         ("configurations2/", What::Extension),
         ("configurations/", What::Extension),
         ("toolbar/", What::Extension),
@@ -116,5 +113,9 @@ pub(super) fn lost(name: &str) -> What {
         ("versions/", What::Unreachable),
         ("versionlist.xml", What::Unreachable),
     ];
+    // Part 2, 3.5: every file there whose name holds this word.
+    if name.starts_with("meta-inf/") && name.contains("signatures") {
+        return What::Signature;
+    }
     WORDS.iter().find(|(word, _)| name.starts_with(word)).map_or(What::UnknownPart, |(_, what)| *what)
 }

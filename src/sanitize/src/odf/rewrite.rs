@@ -8,6 +8,7 @@
 //!             └─ draw:image ──▶ ObjectReplacements/…      stays in its place, as an ordinary picture; or a blank one
 //! ```
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::formula;
@@ -28,8 +29,8 @@ use crate::report::{Removed, What};
 pub(super) struct Rewriter<'a, 'j> {
     pub(super) package: &'a Package<'a>,
     pub(super) pictures: &'a mut Pictures,
-    /// Folded names of the members that pictures were taken from.
-    pub(super) used: Vec<String>,
+    /// New names by the folded names of the members that pictures were taken from; `None`: they cannot be rebuilt.
+    pub(super) known: BTreeMap<String, Option<String>>,
     /// The content's version of OpenDocument, once it is read; the other parts must have the same.
     pub(super) version: Option<String>,
     /// The body that a document of this type has.
@@ -243,23 +244,30 @@ impl Rewriter<'_, '_> {
             }
             return Ok(None);
         };
-        if !self.used.contains(&name) {
-            self.used.push(name);
+        if let Some(known) = self.known.get(&name) {
+            return Ok(known.clone());
         }
         let bytes = entry.read(self.job)?;
-        if !svm::is_svm(&bytes) {
-            return self.pictures.rebuild(&bytes, &entry.name, self.job);
-        }
-        match svm::rebuild(&bytes) {
+        let new = match svm::is_svm(&bytes) {
+            true => self.metafile(&bytes, &entry.name),
+            false => self.pictures.rebuild(&bytes, &entry.name, self.job)?,
+        };
+        self.known.insert(name, new.clone());
+        Ok(new)
+    }
+
+    /// The new name of one of LibreOffice's own metafiles.
+    fn metafile(&mut self, bytes: &[u8], name: &str) -> Option<String> {
+        match svm::rebuild(bytes) {
             Ok((bytes, gone)) => {
                 if gone > 0 {
-                    self.job.removed(Removed::new(What::UnknownPart, &entry.name, gone));
+                    self.job.removed(Removed::new(What::UnknownPart, name, gone));
                 }
-                Ok(Some(self.pictures.add(bytes, "svm", svm::MEDIA_TYPE)))
+                Some(self.pictures.add(bytes, "svm", svm::MEDIA_TYPE))
             }
             Err(_) => {
-                self.job.removed(Removed::bytes(What::Picture, &entry.name, &bytes));
-                Ok(None)
+                self.job.removed(Removed::bytes(What::Picture, name, bytes));
+                None
             }
         }
     }
@@ -268,10 +276,9 @@ impl Rewriter<'_, '_> {
     fn shown(&mut self, mut element: Element, name: &str) -> Result<Node, Failure> {
         let address = element.attributes.iter().position(is_href);
         let address = address.map(|at| element.attributes.remove(at));
+        // The picture's type shows in its bytes.
+        element.attributes.retain(|attribute| !matches!(attribute.name.local(), "mime-type" | "filter-name"));
         self.attributes(&mut element);
-        element
-            .attributes
-            .retain(|attribute| !matches!(attribute.name.local(), "notify-on-update-of-ranges"));
         if let Some(address) = address {
             element.attributes.push(Attribute { value: name.to_owned(), ..address });
         }

@@ -20,6 +20,8 @@ const REFUSED: &[(&str, What)] = &[
     ("script", What::Macro),
     ("event-listener", What::Action),
     ("events", What::Action),
+    ("module", What::Macro),
+    ("library", What::Macro),
     ("error-macro", What::Macro),
     ("object", What::EmbeddedObject),
     ("object-ole", What::EmbeddedObject),
@@ -39,6 +41,16 @@ const REFUSED: &[(&str, What)] = &[
     ("cell-range-source", What::ExternalReference),
     ("alphabetical-index-auto-mark-file", What::ExternalReference),
     ("image-map", What::Link),
+    ("area-rectangle", What::Link),
+    ("area-circle", What::Link),
+    ("area-polygon", What::Link),
+    ("math", What::EmbeddedObject),
+    ("model", What::Form),
+    ("instance", What::Form),
+    ("submission", What::Form),
+    ("grid", What::Control),
+    ("file", What::Control),
+    ("encryption-data", What::UnknownPart),
     ("database-source-sql", What::DataConnection),
     ("database-source-table", What::DataConnection),
     ("database-source-query", What::DataConnection),
@@ -115,16 +127,16 @@ pub(super) fn fate(element: &Element) -> Fate {
     if let Some((_, what)) = REFUSED.iter().find(|(name, _)| *name == local) {
         return Drop(if element.name.ns == Ns::Script { What::Macro } else { *what });
     }
+    let field = FIELDS.iter().find(|(name, _)| *name == local);
     match (element.name.ns, local) {
         (Ns::Script, _) => Drop(What::Macro),
         (Ns::Xforms, _) => Drop(What::Form),
         (Ns::Unknown | Ns::None | Ns::Xml | Ns::Xmlns | Ns::Xlink | Ns::Formula | Ns::Config, _) => {
             Drop(What::UnknownPart)
         }
-        (Ns::Text, _) => match FIELDS.iter().find(|(name, _)| *name == local) {
-            Some((_, what)) => Unwrap(*what),
-            None => Keep,
-        },
+        (Ns::Text, _) if field.is_some() => Unwrap(field.and_then(|(_, what)| *what)),
+        (_, _) if let Some((_, Some(what))) = field => Drop(*what),
+        (Ns::Extension, "param") if !is_plain_parameter(element) => Drop(What::Field),
         (Ns::Form, local) if !CONTROLS.contains(&local) => Drop(What::Control),
         (Ns::Form, "property") if !is_plain_property(element) => Drop(What::Control),
         (Ns::Table, "table") if element.attribute("name").is_some_and(|name| name.contains("'#")) => {
@@ -132,6 +144,17 @@ pub(super) fn fate(element: &Element) -> Fate {
         }
         _ => Keep,
     }
+}
+
+/// What a form field of Word shows; the code of any other field would be live again in a Word document.
+fn is_plain_parameter(element: &Element) -> bool {
+    const GROUPS: [&str; 3] = ["Checkbox_", "Date", "Dropdown_"];
+    const NAMES: [&str; 9] =
+        ["Name", "Description", "Help", "Hint", "Type", "MaxLength", "Format", "Content", "Default"];
+    let name = element.attributes.iter().find(|attribute| attribute.name.local() == "name");
+    name.is_some_and(|name| {
+        GROUPS.iter().any(|group| name.value.starts_with(group)) || NAMES.contains(&name.value.as_str())
+    })
 }
 
 /// A number or a truth value, or the control that a form's part becomes.
@@ -204,10 +227,17 @@ pub(super) fn is_formula(element: &Element, attribute: &Attribute) -> bool {
     match attribute.name.ns {
         Ns::Draw => false,
         Ns::Extension if element.name.ns == Ns::Extension && local == "value" => true,
-        Ns::Form => matches!(local, "linked-cell" | "source-cell-range"),
         _ => {
-            matches!(local, "formula" | "expression" | "condition" | "print-ranges" | "data-range")
-                || local.ends_with("address")
+            matches!(
+                local,
+                "formula"
+                    | "expression"
+                    | "condition"
+                    | "print-ranges"
+                    | "data-range"
+                    | "linked-cell"
+                    | "source-cell-range"
+            ) || local.ends_with("address")
                 || local.ends_with("addresses")
         }
     }
@@ -220,7 +250,7 @@ pub(super) fn refused(element: &Element, attribute: &Attribute) -> Option<What> 
         (Ns::Unknown | Ns::Xforms, _) => Some(What::UnknownPart),
         (Ns::Xml, "id" | "lang" | "space") => None,
         (Ns::Xml, _) => Some(What::UnknownPart),
-        (Ns::Script, _) | (_, "macro-name") => Some(What::Macro),
+        (Ns::Script, _) | (_, "macro-name" | "event-name") => Some(What::Macro),
         (Ns::Xlink, "href") => Some(What::Link),
         (Ns::Xlink, "type" | "show" | "actuate" | "title") => None,
         (Ns::Xlink, _) => Some(What::UnknownPart),
@@ -228,9 +258,31 @@ pub(super) fn refused(element: &Element, attribute: &Attribute) -> Option<What> 
         (_, "source-uri" | "link-target" | "href" | "src") => Some(What::ExternalReference),
         (
             _,
-            "class-id" | "code" | "codebase" | "archive" | "filter-name" | "filter-options" | "mime-type",
+            "class-id"
+            | "code"
+            | "codebase"
+            | "archive"
+            | "filter-name"
+            | "filter-options"
+            | "mime-type"
+            | "notify-on-update-of-ranges",
         ) => Some(What::UnknownPart),
-        (_, "database-name" | "database-table-name" | "connection-name") => Some(What::DataConnection),
+        (Ns::Extension, "type")
+            if element.name.local().starts_with("fieldmark")
+                && !text.starts_with("vnd.oasis.opendocument.field.FORM") =>
+        {
+            Some(What::Field)
+        }
+        (
+            _,
+            "database-name"
+            | "database-table-name"
+            | "connection-name"
+            | "datasource"
+            | "command-type"
+            | "list-source"
+            | "image-data",
+        ) => Some(What::DataConnection),
         (Ns::Form, "control-implementation") => {
             let name = text.strip_prefix("ooo:").unwrap_or(text);
             let known = ["com.sun.star.form.component.", "stardiv.one.form.component."];
@@ -238,12 +290,13 @@ pub(super) fn refused(element: &Element, attribute: &Attribute) -> Option<What> 
         }
         (
             Ns::Form,
-            "command" | "command-type" | "datasource" | "data-field" | "data-field-name" | "list-source"
-            | "list-source-type" | "image-data" | "method" | "enctype" | "image-frame" | "filter" | "order"
-            | "master-fields" | "detail-fields" | "escape-processing" | "ignore-result",
+            "command" | "data-field" | "data-field-name" | "list-source-type" | "method" | "enctype"
+            | "image-frame" | "filter" | "order" | "master-fields" | "detail-fields" | "escape-processing"
+            | "ignore-result",
         ) => Some(What::DataConnection),
         (Ns::Form, "button-type") if text != "push" => Some(What::Action),
         (Ns::Office, "target-frame" | "server-map") if element.name.ns == Ns::Form => Some(What::Action),
+        _ if text.starts_with("ecma.office-open-") || text.ends_with(".field.code") => Some(What::Field),
         _ if is_text(attribute) => None,
         _ if names_a_program(text) => Some(What::Link),
         _ => None,
@@ -262,7 +315,7 @@ fn is_text(attribute: &Attribute) -> bool {
 /// Addresses that office programs run or load, whatever attribute they stand in.
 fn names_a_program(text: &str) -> bool {
     const SCHEMES: &[&str] = &[
-        "vnd.sun.star.",
+        "vnd.sun.star",
         "script:",
         "macro:",
         "javascript:",

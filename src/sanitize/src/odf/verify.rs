@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::formula;
+use super::namespace::Ns;
 use super::svm;
 use super::xml::{Element, Event, Xml, decode};
 use crate::failure::Failure;
@@ -16,7 +17,7 @@ use crate::report::plain;
 use crate::zip_structure::{Entry, Method, Zip};
 
 /// Elements that no part may hold.
-const ELEMENTS: &[&str] = &[
+pub(super) const ELEMENTS: &[&str] = &[
     "event-listeners",
     "event-listener",
     "script",
@@ -68,7 +69,7 @@ const ELEMENTS: &[&str] = &[
 ];
 
 /// Attributes that no element may have.
-const ATTRIBUTES: &[&str] = &[
+pub(super) const ATTRIBUTES: &[&str] = &[
     "macro-name",
     "event-name",
     "source-uri",
@@ -232,11 +233,14 @@ fn check_element(name: &str, element: &Element, referred: &mut BTreeSet<String>)
         if attribute.name.qualified.starts_with("xmlns") || value.is_empty() {
             continue;
         }
-        let lower: String = value.chars().filter(|c| !c.is_whitespace()).take(24).collect();
+        let lower: String = value.chars().filter(|c| !c.is_whitespace()).take(48).collect();
         let lower = lower.to_ascii_lowercase();
         let problem = match key {
             _ if ATTRIBUTES.contains(&key) => "must not be there",
             "name" if name == "settings.xml" && SETTINGS.contains(&value) => "names a setting that must go",
+            _ if lower.starts_with("ecma.office-open-") || lower.ends_with(".field.code") => {
+                "is a field's code"
+            }
             "href" if local == "a" && (value.starts_with('#') || link::is_web(value)) => continue,
             "href" if local != "a" && value.starts_with("Pictures/image") => {
                 referred.insert(value.to_owned());
@@ -255,14 +259,12 @@ fn check_element(name: &str, element: &Element, referred: &mut BTreeSet<String>)
             ]
             .iter()
             .any(|scheme| lower.starts_with(scheme))
-                && !(key.ends_with("name")
-                    || matches!(key, "string-value" | "title" | "label" | "value")) =>
+                && !is_text(key) =>
             {
                 "fetches or runs something"
             }
             "formula" | "expression" | "condition" | "cell-range-address" | "print-ranges"
-                if !attribute.name.qualified.starts_with("draw:")
-                    && formula::reaches_out(value).is_some() =>
+                if attribute.name.ns != Ns::Draw && formula::reaches_out(value).is_some() =>
             {
                 "reaches outside"
             }
@@ -271,6 +273,13 @@ fn check_element(name: &str, element: &Element, referred: &mut BTreeSet<String>)
         return unproved(name, &format!("has the attribute {key} at {local}, which {problem}"));
     }
     Ok(())
+}
+
+/// Attributes that hold a text or a name as the author wrote it.
+fn is_text(key: &str) -> bool {
+    const TEXTS: &[&str] =
+        &["string-value", "title", "author", "note", "annote", "label", "value", "current-value"];
+    key.ends_with("name") || TEXTS.contains(&key)
 }
 
 fn unproved<T>(what: &str, problem: &str) -> Result<T, Failure> {

@@ -1,5 +1,6 @@
 //! What stands in texts, drawings and presentations.
 
+use super::super::verify::{ATTRIBUTES, ELEMENTS};
 use super::fixture::{Fixture, verified};
 use crate::failure::Failure;
 use crate::image::BLANK;
@@ -235,6 +236,14 @@ fn picture_that_cannot_be_rebuilt_gives_way_to_its_alternative() {
 }
 
 #[test]
+fn picture_that_is_shown_often_is_expanded_once() {
+    let frame = "<draw:frame><draw:image xlink:href=\"Pictures/a.png\"/></draw:frame>".repeat(3000);
+    let large = [b"no picture".to_vec(), vec![0; 1 << 18]].concat();
+    let rebuilt = paragraph(&frame).member("Pictures/a.png", &large).rebuilt();
+    assert_eq!(rebuilt.removed.iter().filter(|removed| removed.what == What::Picture).count(), 1);
+}
+
+#[test]
 fn inline_pictures_go() {
     let frame = "<draw:frame><draw:image><office:binary-data>TVqQ</office:binary-data></draw:image><draw:text-box/></draw:frame>";
     paragraph(frame).rebuilt().has(&["<draw:text-box/>"], &["binary", "TVqQ"]);
@@ -318,11 +327,92 @@ fn embedded_fonts() {
 }
 
 #[test]
+fn field_codes_of_word() {
+    let inner = "<field:fieldmark-start xmlns:field=\"urn:openoffice:names:experimental:ooo-ms-interop:xmlns:field:1.0\" \
+        text:name=\"f\" field:type=\"ecma.office-open-xml.field.DDEAUTO\"><field:param \
+        field:name=\"vnd.oasis.opendocument.field.code\" field:value=\"DDEAUTO cmd\"/></field:fieldmark-start>shown";
+    let rebuilt = paragraph(inner).rebuilt();
+    rebuilt.has(&["shown words"], &["DDEAUTO", "ecma", "param"]);
+    assert!(rebuilt.lost(What::Field));
+    let form =
+        inner.replace("ecma.office-open-xml.field.DDEAUTO", "vnd.oasis.opendocument.field.FORMCHECKBOX");
+    let form =
+        form.replace("vnd.oasis.opendocument.field.code", "Checkbox_Checked").replace("DDEAUTO cmd", "true");
+    let rebuilt = paragraph(&form).rebuilt();
+    rebuilt.has(&["field.FORMCHECKBOX", "Checkbox_Checked"], &[]);
+    assert!(rebuilt.removed.is_empty());
+}
+
+#[test]
 fn unknown_vocabularies() {
     let inner = "<x:y xmlns:x=\"urn:evil\">gone</x:y><text:span xmlns:x=\"urn:evil\" x:z=\"gone\">stays</text:span><y>gone</y>";
     let rebuilt = paragraph(inner).rebuilt();
     rebuilt.has(&["stays"], &["gone", "evil"]);
     assert!(rebuilt.lost(What::UnknownPart));
+}
+
+#[test]
+fn whatever_verification_refuses_the_rebuild_leaves_out() {
+    const PREFIXES: [&str; 14] = [
+        "office",
+        "style",
+        "text",
+        "table",
+        "draw",
+        "presentation",
+        "anim",
+        "form",
+        "script",
+        "config",
+        "meta",
+        "svg",
+        "loext",
+        "xforms",
+    ];
+    const VALUES: [&str; 6] = [
+        "vnd.sun.star.script:x",
+        "file:///x",
+        "macro:x",
+        "ecma.office-open-xml.field.DDE",
+        "of:=DDE(1)",
+        "http://h/",
+    ];
+    let attributes = [
+        "href",
+        "type",
+        "id",
+        "style",
+        "formula",
+        "condition",
+        "expression",
+        "cell-range-address",
+        "name",
+        "current-value",
+    ];
+    for prefix in PREFIXES {
+        let elements: String = ELEMENTS.iter().map(|local| format!("<{prefix}:{local}/>")).collect();
+        paragraph(&elements).rebuilt();
+        let named: String =
+            ATTRIBUTES.iter().map(|local| format!("<text:span {prefix}:{local}=\"x\"/>")).collect();
+        paragraph(&named).rebuilt();
+        for value in VALUES {
+            let valued: String = attributes
+                .iter()
+                .flat_map(|local| {
+                    [
+                        "text:span",
+                        "draw:rect",
+                        "loext:x",
+                        "form:form",
+                        "table:table-cell",
+                        "table:named-range",
+                    ]
+                    .map(|element| format!("<{element} {prefix}:{local}=\"{value}\"/>"))
+                })
+                .collect();
+            paragraph(&valued).rebuilt();
+        }
+    }
 }
 
 #[test]
@@ -345,6 +435,7 @@ fn verification_finds_what_the_rebuild_would_miss() {
         ("database", "<text:p text:database-name=\"x\"/>"),
         ("dde", "<text:dde-connection/>"),
         ("font", "<svg:font-face-uri/>"),
+        ("field", "<loext:x loext:type=\"ecma.office-open-xml.field.DDE\"/>"),
     ] {
         let change = |content: String| {
             content

@@ -25,6 +25,7 @@ fn only_the_four_parts_and_shown_pictures_are_copied() {
         ("manifest.rdf", What::Metadata),
         ("META-INF/documentsignatures.xml", What::Signature),
         ("META-INF/macrosignatures.xml", What::Signature),
+        ("META-INF/our-signatures-2.xml", What::Signature),
         ("layout-cache", What::Unreachable),
         ("Versions/Version1", What::Unreachable),
         ("Pictures/unused.png", What::Unreachable),

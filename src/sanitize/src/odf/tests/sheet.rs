@@ -60,7 +60,15 @@ fn names_conditions_and_validations_that_reach_out() {
     .rebuilt();
     rebuilt.has(
         &["table:name=\"w\"", "table:name=\"b\"", "table:name=\"One\""],
-        &["table:name=\"v\"", "table:name=\"a\"", "table:name=\"c\"", "WEBSERVICE", "DDE", "file:", "macro"],
+        &[
+            "table:name=\"v\"",
+            "table:name=\"a\"",
+            "table:name=\"c\"",
+            "calcext:condition/",
+            "DDE",
+            "file:",
+            "macro",
+        ],
     );
     assert!(rebuilt.lost(What::ExternalReference) && rebuilt.lost(What::Macro));
 }
