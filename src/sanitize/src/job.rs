@@ -110,6 +110,8 @@ pub(crate) struct Job<'a> {
     pub(crate) limits: &'a Limits,
     /// The caller's choices.
     pub(crate) options: &'a Options,
+    /// The file's name as declared; empty where there is none.
+    pub(crate) name: &'a str,
     depth: u32,
     budget: &'a mut Budget,
     inspector: &'a mut dyn Inspector,
@@ -184,8 +186,16 @@ fn sanitize_at(
 ) -> Sanitized {
     let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     let mut report = Report::unexamined(declared.name, declared.media_type, size, &sha256_hex(bytes));
-    let mut job =
-        Job { limits, options, depth, budget, inspector, removed: Vec::new(), children: Vec::new() };
+    let mut job = Job {
+        limits,
+        options,
+        name: declared.name,
+        depth,
+        budget,
+        inspector,
+        removed: Vec::new(),
+        children: Vec::new(),
+    };
     let result = job.run(bytes, declared, &mut report);
     report.removed = std::mem::take(&mut job.removed);
     report.children = std::mem::take(&mut job.children);
@@ -296,6 +306,7 @@ pub(crate) fn bench<T>(
     let mut job = Job {
         limits,
         options: &Options::default(),
+        name: "",
         depth: 0,
         budget: &mut budget,
         inspector: &mut inspector,
