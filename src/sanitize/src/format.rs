@@ -142,13 +142,13 @@ formats! {
     /// Mail message or web archive.
     Mime, "mime", ["eml", "mht", "mhtml"], "message/rfc822", Some((crate::mail::rebuild, crate::mail::verify));
     /// ZIP archive.
-    Zip, "zip", ["zip"], "application/zip", Some((crate::archive::rebuild, crate::archive::verify));
+    Zip, "zip", ["zip"], "application/zip", Some((crate::archive::zip::rebuild, crate::archive::zip::verify));
     /// gzip stream.
-    Gzip, "gzip", ["gz", "tgz"], "application/gzip", None;
+    Gzip, "gzip", ["gz", "tgz"], "application/gzip", Some((crate::archive::gzip::rebuild, crate::archive::gzip::verify));
     /// tar archive.
-    Tar, "tar", ["tar"], "application/x-tar", None;
+    Tar, "tar", ["tar"], "application/x-tar", Some((crate::archive::tar::rebuild, crate::archive::tar::verify));
     /// 7z archive.
-    SevenZip, "7z", ["7z"], "application/x-7z-compressed", None;
+    SevenZip, "7z", ["7z"], "application/x-7z-compressed", Some((crate::archive::sevenzip::rebuild, crate::archive::zip::verify));
     /// RAR archive.
     Rar, "rar", ["rar"], "application/vnd.rar", None;
     /// Program for some machine or interpreter.

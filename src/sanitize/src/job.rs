@@ -110,6 +110,8 @@ pub(crate) struct Job<'a> {
     pub(crate) limits: &'a Limits,
     /// The caller's choices.
     pub(crate) options: &'a Options,
+    /// The file's name as declared; empty where there is none.
+    pub(crate) name: &'a str,
     depth: u32,
     budget: &'a mut Budget,
     inspector: &'a mut dyn Inspector,
@@ -199,6 +201,7 @@ fn sanitize_at(
     let mut job = Job {
         limits,
         options,
+        name: declared.name,
         depth,
         budget,
         inspector,
@@ -329,6 +332,7 @@ pub(crate) fn bench_choosing<T>(
     let mut job = Job {
         limits,
         options,
+        name: "",
         depth: 0,
         budget: &mut budget,
         inspector: &mut inspector,

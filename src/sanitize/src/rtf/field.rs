@@ -72,7 +72,7 @@ impl Field {
                     self.push(c.encode_utf8(&mut [0; 4]), writer);
                 }
                 Err(half) if half.unpaired_surrogate() < 0xdc00 => {
-                    self.unit = Some(half.unpaired_surrogate())
+                    self.unit = Some(half.unpaired_surrogate());
                 }
                 Err(_) => {}
             }

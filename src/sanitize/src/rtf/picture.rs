@@ -21,6 +21,9 @@ const PLACEABLE_KEY: &[u8] = b"\xd7\xcd\xc6\x9a";
 const KINDS: &[&str] =
     &["dibitmap", "emfblip", "jpegblip", "macpict", "pmmetafile", "pngblip", "wbitmap", "wmetafile"];
 
+/// The word that says what the data is, its parameter, and the data.
+type Data = (&'static str, Option<i32>, Vec<u8>);
+
 /// A picture being read.
 #[derive(Debug, Default)]
 pub(super) struct Picture {
@@ -88,8 +91,7 @@ impl Picture {
         Ok(())
     }
 
-    /// The word that says what the data is, and the data.
-    fn rebuilt(&self, job: &mut Job<'_>) -> Result<Option<(&'static str, Option<i32>, Vec<u8>)>, Failure> {
+    fn rebuilt(&self, job: &mut Job<'_>) -> Result<Option<Data>, Failure> {
         let bytes = match self.is_bitmap {
             true => bitmap_file(&self.data),
             false => Some(self.data.clone()),

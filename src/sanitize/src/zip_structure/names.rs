@@ -22,7 +22,7 @@ const MODE_DIRECTORY: u32 = 0o040_000;
 const CP437: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}";
 
 /// The name as text; a Unicode Path field (Info-ZIP) may only give what the plain name cannot spell.
-pub(super) fn decode(raw: &[u8], unicode_path: Option<&[u8]>) -> Result<String, Failure> {
+pub(crate) fn decode(raw: &[u8], unicode_path: Option<&[u8]>) -> Result<String, Failure> {
     let name = match std::str::from_utf8(raw) {
         Ok(name) => name.to_owned(),
         Err(_) => raw.iter().map(|&byte| from_cp437(byte)).collect(),
@@ -46,7 +46,7 @@ fn from_cp437(byte: u8) -> char {
 }
 
 /// A relative path of plain components, and nothing that some system reads otherwise.
-pub(super) fn check(name: &str, limits: &Limits) -> Result<(), Failure> {
+pub(crate) fn check(name: &str, limits: &Limits) -> Result<(), Failure> {
     if u32::try_from(name.len()).unwrap_or(u32::MAX) > limits.max_name_bytes {
         return Err(Failure::Limit {
             name: "max_name_bytes",
@@ -101,7 +101,7 @@ pub(super) fn check_kind(name: &str, made_by: u16, attributes: u32, size: u64) -
 }
 
 /// No two names may be one name on some system, and no file may stand where another needs a directory.
-pub(super) fn check_distinct<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Result<(), Failure> {
+pub(crate) fn check_distinct<'a>(names: impl Iterator<Item = &'a str> + Clone) -> Result<(), Failure> {
     let mut seen = HashSet::new();
     let mut files = HashSet::new();
     for name in names.clone() {

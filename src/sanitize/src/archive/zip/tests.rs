@@ -2,9 +2,10 @@
 //! keep back the archive with the right verdict.
 
 use super::*;
+use crate::identify::Declared;
 use crate::job::{Inspector, NoInspector, Sanitized, Seen, Settings, sanitize};
 use crate::limits::Limits;
-use crate::report::{Report, Step};
+use crate::report::{Report, Step, Verdict};
 
 fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut writer = ZipWriter::new();
