@@ -237,7 +237,7 @@ fn mails_nested_too_deep_are_over_the_limit() {
     }
     assert_eq!(fails(&mail).0, Verdict::Unscannable);
     let tower = "Content-Type: message/rfc822\n\n".repeat(100_000);
-    assert_eq!(fails(&format!("{HEAD}{tower}")).0, Verdict::Unscannable);
+    assert!(fails(&format!("{HEAD}{tower}")).1.contains("too many mails"));
     let tower: String =
         (0..30).map(|n| format!("Content-Type: multipart/mixed; boundary=q{n}q\n\n--q{n}q\n")).collect();
     assert_eq!(fails(&format!("{HEAD}{tower}\nx")).0, Verdict::Unscannable);
