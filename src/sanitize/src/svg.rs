@@ -153,6 +153,7 @@ impl Writer<'_, '_> {
                 limit: self.job.limits.max_nesting.into(),
             });
         }
+        check_attributes(tag)?;
         let name = tag.local_name().as_ref().to_owned();
         let is_root = self.open.is_empty() && self.skipped == 0;
         if is_root && (self.started || !is_svg || name != "svg") {
@@ -446,6 +447,23 @@ impl Writer<'_, '_> {
         }
         Ok(weight)
     }
+}
+
+/// An element has as many attributes as a program would write: all are compared with each other, and every namespace is
+/// looked for among all that are bound.
+fn check_attributes(tag: &BytesStart<'_>) -> Result<(), Failure> {
+    const MAX_ATTRIBUTES: usize = 500;
+    const MAX_BINDINGS: usize = 40;
+    let (mut attributes, mut bindings) = (0, 0);
+    for attribute in tag.attributes().with_checks(false) {
+        let attribute = attribute.map_err(Failure::malformed)?;
+        attributes += 1;
+        bindings += usize::from(attribute.key.as_namespace_binding().is_some());
+        if attributes > MAX_ATTRIBUTES || bindings > MAX_BINDINGS {
+            return malformed("the drawing has an element with too many attributes");
+        }
+    }
+    Ok(())
 }
 
 /// `Char` of XML 1.0, 2.2.

@@ -248,3 +248,18 @@ fn whole_way_of_a_page() {
     let done = sanitize(b"<p>x<script>y</script>", &declared, &Settings::default(), &mut NoInspector);
     assert_eq!(done.report().verdict, Verdict::Rebuilt);
 }
+
+#[test]
+fn a_tag_with_too_many_attributes_is_malformed() {
+    let attributes = |text: &dyn Fn(u32) -> String| (0..2000).map(text).collect::<String>();
+    for hostile in [
+        format!("<p {}>", attributes(&|n| format!("a{n} "))),
+        format!("<p x\" {}>", attributes(&|n| format!("a{n}/"))),
+        format!("<p x='>' {}>", attributes(&|n| format!("a{n}=\"\""))),
+        format!("<p {}>", attributes(&|n| format!("=a{n}= '>' "))),
+    ] {
+        assert!(matches!(failure(&hostile), Failure::Malformed(_)), "{}", &hostile[..40]);
+    }
+    let script = format!("<script>if (a<b {})</script><p>x", attributes(&|n| format!("a{n} ")));
+    assert_eq!(body(&script), "<p>x</p>");
+}

@@ -21,6 +21,9 @@ const CHUNK: usize = 4096;
 /// Nodes that any page may have, however short it is.
 const SPARE_NODES: usize = 1000;
 
+/// Attributes of one element: the parser compares each with all before it.
+const MAX_ATTRIBUTES: usize = 1000;
+
 /// A node's place in [`Tree::nodes`].
 pub(super) type Id = usize;
 
@@ -126,6 +129,7 @@ impl Tree {
 
 /// Parses a whole page.
 pub(super) fn parse(text: &str, max_nesting: u32) -> Result<Tree, Failure> {
+    check_tags(text)?;
     let opts = ParseOpts {
         // What is written has no scripts, so readers will show what is there for those without.
         tree_builder: TreeBuilderOpts { scripting_enabled: false, ..TreeBuilderOpts::default() },
@@ -154,6 +158,60 @@ pub(super) fn parse(text: &str, max_nesting: u32) -> Result<Tree, Failure> {
         }
     }
     Ok(parser.finish())
+}
+
+/// No tag has more attributes than a person would write.
+fn check_tags(text: &str) -> Result<(), Failure> {
+    let mut rest = text;
+    while let Some((_, tag)) = rest.split_once('<') {
+        rest = tag;
+        if !tag.starts_with(|c: char| c.is_ascii_alphabetic()) {
+            continue;
+        }
+        let name_end =
+            tag.find(|c: char| c.is_ascii_whitespace() || matches!(c, '/' | '>')).unwrap_or(tag.len());
+        let (name, mut inside) = tag.split_at(name_end);
+        for count in 0.. {
+            inside = inside.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '/');
+            if inside.is_empty() || inside.starts_with('>') {
+                break;
+            }
+            if count >= MAX_ATTRIBUTES {
+                return Err(Failure::Malformed(
+                    "the page has an element with too many attributes".to_owned(),
+                ));
+            }
+            inside = behind_attribute(inside);
+        }
+        rest = inside;
+        // Text that is no markup, which may look like a tag.
+        if ["script", "style"].iter().any(|raw| name.eq_ignore_ascii_case(raw)) {
+            rest = rest.split_once("</").map_or("", |(_, behind)| behind);
+        }
+    }
+    Ok(())
+}
+
+/// What follows an attribute (WHATWG HTML, 13.2.5.33 to 13.2.5.38).
+fn behind_attribute(text: &str) -> &str {
+    // A name may begin with an equals sign.
+    let first = text.chars().next().map_or(0, char::len_utf8);
+    let (_, behind) = text.split_at(first);
+    let end = behind
+        .find(|c: char| c.is_ascii_whitespace() || matches!(c, '/' | '>' | '='))
+        .unwrap_or(behind.len());
+    let behind = behind.get(end..).unwrap_or_default();
+    let Some(value) = behind.trim_ascii_start().strip_prefix('=') else { return behind };
+    let value = value.trim_ascii_start();
+    match value.chars().next() {
+        Some(quote @ ('"' | '\'')) => {
+            value.get(1..).and_then(|value| value.split_once(quote)).map_or("", |(_, behind)| behind)
+        }
+        _ => {
+            let end = value.find(|c: char| c.is_ascii_whitespace() || c == '>').unwrap_or(value.len());
+            value.get(end..).unwrap_or_default()
+        }
+    }
 }
 
 #[derive(Clone)]
@@ -258,7 +316,7 @@ impl TreeSink for Sink {
             self.tree.borrow_mut().nodes.get_mut(target.id).map(|node| &mut node.data)
         {
             for attribute in attributes {
-                if !known.iter().any(|other| other.name == attribute.name) {
+                if known.len() < MAX_ATTRIBUTES && !known.iter().any(|other| other.name == attribute.name) {
                     known.push(attribute);
                 }
             }

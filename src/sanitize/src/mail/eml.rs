@@ -12,13 +12,12 @@ use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig};
 use encoding_rs::Encoding as Charset;
 use mail_parser::{Address, Message, MessageParser, MimeHeaders as _};
 
-use super::parts::{File, Parts, refuse_wrappers};
+use super::parts::{File, Parts, is_signature, refuse_wrappers};
 use super::structure::{self, Encoding};
 use super::{Kind, Mail, Mailbox, Part, write};
 use crate::failure::Failure;
 use crate::html;
 use crate::job::Job;
-use crate::options::Signed;
 use crate::report::{Removed, What, plain};
 
 /// Mails in mails that the second parser may meet: it follows them all, however deep.
@@ -212,18 +211,8 @@ impl Reader<'_, '_, '_> {
         if !is_signature(&signature.content_type.essence) {
             return Err(Failure::Malformed("the signed mail has something else for a signature".to_owned()));
         }
-        self.signature()?;
+        self.parts.signature()?;
         self.part(content, Some(("multipart/mixed", 0)))
-    }
-
-    fn signature(&mut self) -> Result<(), Failure> {
-        match self.parts.job.options.signed {
-            Signed::Quarantine => Err(Failure::Refused("the mail is signed".to_owned())),
-            Signed::Rebuild => {
-                self.parts.job.removed(Removed::new(What::Signature, "signature of the mail", 1));
-                Ok(())
-            }
-        }
     }
 
     fn leaf(
@@ -238,7 +227,7 @@ impl Reader<'_, '_, '_> {
             )));
         }
         if is_signature(&essence) {
-            return self.signature().map(|()| None);
+            return self.parts.signature().map(|()| None);
         }
         let bytes = self.decoded(part)?.into_owned();
         self.parts.job.expand(u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;
@@ -289,13 +278,6 @@ impl Reader<'_, '_, '_> {
         let id = self.ids.get(&self.number(part)).cloned();
         self.parts.file(File { name: &name, media_type: &essence, bytes: &bytes, id })
     }
-}
-
-fn is_signature(essence: &str) -> bool {
-    matches!(
-        essence,
-        "application/pkcs7-signature" | "application/x-pkcs7-signature" | "application/pgp-signature"
-    )
 }
 
 /// A body without its transfer encoding.

@@ -9,6 +9,7 @@ use crate::format::Format;
 use crate::html;
 use crate::identify::Declared;
 use crate::job::Job;
+use crate::options::Signed;
 use crate::report::{Removed, Verdict, What, is_invisible, plain};
 use crate::text::plain::clean;
 
@@ -87,6 +88,9 @@ impl<'a, 'b> Parts<'a, 'b> {
     /// Examines an attachment or picture; `None`: it is left out, for good or because the mail will fail.
     pub(super) fn file(&mut self, file: File<'_>) -> Result<Option<Part>, Failure> {
         refuse_wrappers(&file)?;
+        if is_signature(file.media_type) || file.name.to_lowercase().ends_with(".p7s") {
+            return self.signature().map(|()| None);
+        }
         if file.bytes.is_empty() {
             self.job.removed(Removed::new(
                 What::Attachment,
@@ -129,6 +133,17 @@ impl<'a, 'b> Parts<'a, 'b> {
             Some(id) => Part::Picture { id, name, format, bytes },
             None => Part::File { name, format, bytes },
         }))
+    }
+
+    /// A signature: what is written anew no longer has it.
+    pub(super) fn signature(&mut self) -> Result<(), Failure> {
+        match self.job.options.signed {
+            Signed::Quarantine => Err(Failure::Refused("the mail is signed".to_owned())),
+            Signed::Rebuild => {
+                self.job.removed(Removed::new(What::Signature, "signature of the mail", 1));
+                Ok(())
+            }
+        }
     }
 
     /// Notes that the last file given to the job was not rebuilt.
@@ -179,6 +194,12 @@ pub(super) fn refuse_wrappers(file: &File<'_>) -> Result<(), Failure> {
         }
         false => Ok(()),
     }
+}
+
+pub(super) fn is_signature(media_type: &str) -> bool {
+    const SIGNATURES: [&str; 3] =
+        ["application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"];
+    SIGNATURES.contains(&media_type)
 }
 
 /// The last path component of a name, without characters that are not shown and of a sane length.

@@ -14,6 +14,9 @@ use crate::limits::Limits;
 /// Multiparts inside one another; real mail has five at most.
 const MAX_LEVELS: usize = 20;
 
+/// Parameters of one field: each is compared with all others.
+const MAX_PARAMETERS: usize = 100;
+
 /// Fields that must not be there twice.
 const SINGLE: [&str; 11] = [
     "bcc",
@@ -337,10 +340,11 @@ fn parameters(field: &str) -> Result<(String, Parameters), Failure> {
         };
         let name = name.trim().to_ascii_lowercase();
         if name.is_empty()
+            || parameters.len() >= MAX_PARAMETERS
             || name.contains(char::is_whitespace)
             || parameters.iter().any(|(known, _)| *known == name)
         {
-            return malformed("the mail has a parameter twice, or one without a sound name");
+            return malformed("the mail has a parameter twice, too many, or one without a sound name");
         }
         parameters.push((name, unquoted(value.trim())?));
     }

@@ -69,6 +69,8 @@ fn scripts_animation_and_foreign_content_go() {
         "<a xlink:href=' java&#10;script:alert(1)'/>",
         "<rect fill='url(http://evil/#g)'/>",
         "<rect fill='url( &quot;//evil/#g&quot; )'/>",
+        "<rect fill='url(evil.svg#g)'/>",
+        "<rect style='fill: url(evil.svg)'/>",
         "<rect style='fill:u\\72l(http://evil/)'/>",
         "<rect style='fill:UR/**/L(http://evil/)'/>",
         "<style>@import 'http://evil/';</style>",
@@ -163,6 +165,8 @@ fn what_is_no_drawing_is_malformed() {
         format!("<svg xmlns='{SVG}'>&#1;</svg>"),
         format!("<svg xmlns='{SVG}'><x:g/></svg>"),
         format!("<svg xmlns='{SVG}' id='a' id='b'/>"),
+        format!("<svg xmlns='{SVG}' {}/>", (0..1000).map(|n| format!("a{n}='' ")).collect::<String>()),
+        format!("<svg xmlns='{SVG}' {}/>", (0..100).map(|n| format!("xmlns:a{n}='x' ")).collect::<String>()),
         format!("<?xml version='1.0' encoding='utf-7'?><svg xmlns='{SVG}'/>"),
     ] {
         assert!(matches!(failure(&text), Failure::Malformed(_)), "{text}");

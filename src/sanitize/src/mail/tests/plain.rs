@@ -167,3 +167,14 @@ fn an_unended_mail_and_bare_line_feeds_are_read() {
     let (text, _) = rebuilt(mail.as_bytes(), "a.eml");
     assert!(text.ends_with("\r\n\r\nx\r\ny\r\n"), "{text}");
 }
+
+#[test]
+fn a_mail_in_base64_is_rebuilt_too() {
+    let inner = crlf(&mixed(&["Content-Type: text/plain\n\ninner text"]));
+    let part = format!(
+        "Content-Type: message/rfc822; name=\"brief.eml\"\nContent-Transfer-Encoding: base64\n\n{}",
+        base64(inner.as_bytes())
+    );
+    let (text, _) = eml(&mixed(&["\nx", &part]));
+    assert!(text.contains("filename=\"brief.eml\"") && text.contains("inner text"), "{text}");
+}
