@@ -123,7 +123,6 @@ impl<'a> Storage<'a> {
     }
 
     /// Its storage of this name; upper and lower case are the same.
-    #[allow(dead_code, reason = "workbooks have nothing in storages that stays")]
     pub(crate) fn storage(&self, name: &str) -> Option<&Storage<'a>> {
         self.storages.iter().find(|storage| order(&storage.name, name) == Ordering::Equal)
     }
