@@ -142,7 +142,10 @@ fn copy(
             }
             return properties.put(out, record.kind);
         }
-        copied if COPIED.iter().any(|(kind, max)| *kind == copied && record.body.len() <= *max) => {
+        copied
+            if !record.is_container()
+                && COPIED.iter().any(|(kind, max)| *kind == copied && record.body.len() <= *max) =>
+        {
             body.extend(record.body);
             if copied == kind::SHAPE {
                 const IS_OLE_OBJECT: u8 = 0x10;

@@ -108,7 +108,7 @@ impl Text {
             }
             pieces.push(piece);
         }
-        if start < characters {
+        if start < characters || pieces.is_empty() {
             return Err(broken("the pieces are fewer than the text"));
         }
         let mut by_place: Vec<usize> = (0..pieces.len()).collect();
