@@ -7,7 +7,8 @@
 //! ```
 //!
 //! Invariants: width × height and the decoded size are checked before anything is decoded; rebuilding a rebuilt
-//! picture changes no byte (PNG: lossless and deterministic; JPEG: our own encoding is recognised, see [`jpeg::own`]).
+//! picture changes no byte (JPEG: our own encoding is recognised, see [`jpeg::own`]; all others: lossless and
+//! deterministic). HEIF is the exception to decoding, see [`heif`].
 
 mod bmp;
 mod exif;

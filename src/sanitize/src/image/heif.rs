@@ -112,6 +112,9 @@ fn choose(source: &Source<'_>) -> Result<BTreeSet<u32>, Failure> {
     open.extend(source.referring(b"auxl", source.primary).into_iter().filter(|&id| is_alpha(source, id)));
     while let Some(id) = open.pop() {
         let kind = &source.item(id)?.kind;
+        if !chosen.insert(id) {
+            continue;
+        }
         for &from in derived_from(source, id) {
             // A grid is made of coded pictures, an identity of either: nothing can be derived from itself.
             match (kind, &source.item(from)?.kind) {
@@ -123,7 +126,6 @@ fn choose(source: &Source<'_>) -> Result<BTreeSet<u32>, Failure> {
                 }
             }
         }
-        chosen.insert(id);
     }
     Ok(chosen)
 }

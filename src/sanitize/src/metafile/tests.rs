@@ -271,6 +271,7 @@ fn bitmaps_that_do_not_fit_their_header_are_malformed() {
     colours[32..36].copy_from_slice(&u32::MAX.to_le_bytes());
     for (info, bits) in [
         (info(2, 2, 24, 0), &BITS[..12]),
+        (info(2, 2, 24, 0), &BITS[..8]),
         (table_missing, &BITS),
         (wide, &BITS),
         (colours, &BITS),
@@ -484,8 +485,8 @@ fn an_object_in_pieces_is_put_together() {
 
 #[test]
 fn emf_plus_that_is_not_accepted_goes_as_a_whole() {
-    let mut deep = words(&[VERSION, 99]);
-    deep.extend(words(&[1]).repeat(5000));
+    // A sound region, of a hundred within each other.
+    let deep = [words(&[VERSION, 200]), words(&[1]).repeat(100), words(&[0x1000_0002]).repeat(101)].concat();
     let far_region = plus(0x4008, 0x0404, &deep);
     for (name, record) in [
         ("unknown record", plus(0x4044, 0, b"payload.")),
@@ -502,7 +503,7 @@ fn emf_plus_that_is_not_accepted_goes_as_a_whole() {
         ("a picture that is none", plus_picture(b"payload")),
         ("pixels cut off", plus(0x4008, 0x0503, &words(&[VERSION, 1, 9, 9, 36, 0x0002_2009, 0, 1]))),
         ("an object never ended", plus(0x4008, 0x8301, &words(&[999, VERSION]))),
-        ("regions without end", far_region),
+        ("regions in regions", far_region),
         ("a lying size", [shorts(&[0x4002, 0]), words(&[999, 0])].concat()),
         ("a size of nothing", [shorts(&[0x4002, 0]), words(&[0, 0])].concat()),
     ] {
