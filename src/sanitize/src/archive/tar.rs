@@ -150,6 +150,7 @@ fn entry<'a>(
         name = bare.to_owned();
     }
     let is_folder = header.kind == Kind::Folder || name.ends_with('/');
+    // Readers disagree on whether such content follows.
     if is_folder && !content.is_empty() {
         return malformed(&format!("the archive's member {} is a directory with content", plain(&name)));
     }

@@ -273,6 +273,12 @@ fn polyglots() {
 #[test]
 fn texts_that_betray_themselves() {
     fits(b"{\\rtf1 x}", "a.rtf", Format::Rtf);
+    fits(b"{\\rtf\\ansi x}", "a.rtf", Format::Rtf);
+    fits(b"\xef\xbb\xbf\r\n{\\rtf1 x}", "a.rtf", Format::Rtf);
+    fits(&[&b"{\\rtf1{\\pict\\bin64 "[..], &[1; 64], b"}}"].concat(), "a.rtf", Format::Rtf);
+    mismatch(b"\0{\\rtf1 x}", "a.rtf", "whose first word is not");
+    mismatch(b"{\\rtf2 x}", "a.rtf", "whose first word is not");
+    mismatch(b"{\\rtf1 x}", "a.txt", "an RTF document");
     mismatch(b"{\\rt x}", "a.doc", "an RTF document");
     mismatch(b"ID;PWXL;N;E\nC;X1;Y1;E1+1\n", "a.csv", "SYLK");
     fits(b"ID;Plaats\n1;Breda\n2;Tilburg\n", "a.csv", Format::Csv);

@@ -334,6 +334,8 @@ fn instructions_split_and_spelled_otherwise() {
 fn a_keyword_that_another_field_gives() {
     field_goes("{\\field{\\*\\fldinst QUOTE 68 68 69}{\\fldrslt DDE}} x");
     field_goes("{\\field{\\*\\fldinst REF a}{\\fldrslt DDE}} x");
+    field_goes("{\\field{\\*\\fldinst REF a}{\\fldrslt DDE}} PAGE");
+    field_goes("{\\b{\\field{\\*\\fldinst REF a}{\\fldrslt DDE}}}PAGE");
     let (text, _) = body(
         "{\\field{\\*\\fldinst IF 1 = 1 {\\field{\\*\\fldinst DDE x}{\\fldrslt y}} z}{\\fldrslt shown}}",
     );

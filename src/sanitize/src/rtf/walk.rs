@@ -28,6 +28,9 @@ use crate::report::{Removed, What};
 /// Fonts of one document; honest ones have some hundreds.
 const MAX_FONTS: u32 = 10_000;
 
+/// Letters of a shape property's name; all on the list are shorter.
+const MAX_SHAPE_NAME: usize = 64;
+
 /// Tokens that are looked through for the end of a paragraph.
 const LOOK_AHEAD: usize = 500;
 

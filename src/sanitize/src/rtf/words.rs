@@ -119,7 +119,7 @@ const WORDS: &str = "\
     saftnndbnumk saftnndbnumt saftnnganada saftnngbnum saftnngbnumd saftnngbnumk saftnngbnuml saftnnrlc saftnnruc \
     saftnnzodiac saftnnzodiacd saftnnzodiacl saftnrestart saftnrstcont saftnstart sautoupd sb sbasedon sbauto sbkcol \
     sbkeven sbknone sbkodd sbkpage sbys scaps sec sectd sectdefaultcl sectexpand sectlinegrid sectspecifycl \
-    sectspecifygen sectspecifygenN sectspecifyl sectunlocked sftnbj sftnnalc sftnnar sftnnauc sftnnchi sftnnchosung \
+    sectspecifygen sectspecifyl sectunlocked sftnbj sftnnalc sftnnar sftnnauc sftnnchi sftnnchosung \
     sftnncnum sftnndbar sftnndbnum sftnndbnumd sftnndbnumk sftnndbnumt sftnnganada sftnngbnum sftnngbnumd sftnngbnumk \
     sftnngbnuml sftnnrlc sftnnruc sftnnzodiac sftnnzodiacd sftnnzodiacl sftnrestart sftnrstcont sftnrstpg sftnstart \
     sftntj shad shading shidden shpbottom shpbxcolumn shpbxignore shpbxmargin shpbxpage shpbyignore shpbymargin \
@@ -145,7 +145,7 @@ const WORDS: &str = "\
     tsd tsnowrap tsrowd tsvertalb tsvertalc tsvertalt twoinone twoonone tx txbxtwalways txbxtwfirst txbxtwfirstlast \
     txbxtwlast txbxtwno \
     ul ulc uld uldash uldashd uldashdd uldb ulhair ulhwave ulldash ulnone ulth ulthd ulthdash ulthdashd ulthdashdd \
-    ulthldash ululdbwave ulw ulwave up useltbaln usenormstyforlist usexform utinl \
+    ulthldash ululdbwave ulw ulwave up useltbaln usenormstyforlist utinl \
     v vertal vertalb vertalc vertalj vertalt vertdoc vertsect viewkind viewscale viewzk \
     webhidden widctlpar widowctrl wpjst wpsp wraparound wrapdefault wrapthrough wraptight wraptrsp wrppunct \
     xef yr yts yxe";

@@ -61,7 +61,7 @@ fn run(packed: &[u8], coder: &Coder) -> Result<Vec<u8>, Failure> {
 }
 
 /// No distance reaches farther back than the output is long.
-fn dictionary(declared: u64, size: u64) -> u32 {
+pub(super) fn dictionary(declared: u64, size: u64) -> u32 {
     u32::try_from(declared.min(size.max(MIN_DICTIONARY))).unwrap_or(u32::MAX - 15)
 }
 

@@ -170,6 +170,8 @@ fn a_dictionary_of_four_gigabytes_is_not_allocated() {
     let mut raw = Raw::of("a.txt").with_coders(&[1, 0x21, 0x21, 1, 40]);
     raw.packed = b"\x01\0\x03text\0".to_vec();
     assert_eq!(rebuilt(&raw.bytes()), [("a.txt".to_owned(), b"text".to_vec())]);
+    assert_eq!(coder::dictionary(u32::MAX.into(), 4), 4096);
+    assert_eq!(coder::dictionary(u32::MAX.into(), 1 << 20), 1 << 20);
     let raw = Raw::of("a.txt").with_coders(&[1, 0x21, 0x21, 1, 41]);
     refused(&raw.bytes(), "not sound");
 }

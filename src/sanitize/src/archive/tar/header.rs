@@ -49,13 +49,8 @@ impl Header {
             Some(b'S') => return malformed("the archive has a sparse file"),
             _ => return malformed("the archive has a member of a kind that is not accepted"),
         };
-        let size = match number(field(124, 136)) {
-            // Readers disagree on whether its content follows.
-            Some(1..) if kind == Kind::Folder => {
-                return malformed("the archive has a directory with content");
-            }
-            Some(size) => size,
-            None => return malformed("a header of the archive has no sound size"),
+        let Some(size) = number(field(124, 136)) else {
+            return malformed("a header of the archive has no sound size");
         };
         let mut name = text(field(0, NAME)).to_vec();
         let prefix = text(field(345, 500));

@@ -3,7 +3,7 @@
 use super::super::field::{Stage, encoding};
 use super::super::token::Token;
 use super::super::words;
-use super::{Content, LOOK_AHEAD, MAX_FONTS, Walk};
+use super::{Content, LOOK_AHEAD, MAX_FONTS, MAX_SHAPE_NAME, Walk};
 use crate::failure::Failure;
 use crate::report::What;
 
@@ -110,7 +110,7 @@ impl Walk<'_, '_, '_> {
                 }
             }
             Content::ShapeName => {
-                if byte.is_ascii_alphanumeric() {
+                if byte.is_ascii_alphanumeric() && self.shape_name.len() < MAX_SHAPE_NAME {
                     self.shape_name.push(char::from(byte));
                     self.writer.byte(byte);
                 }
