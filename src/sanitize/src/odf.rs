@@ -39,6 +39,7 @@ use std::collections::BTreeMap;
 use crate::failure::Failure;
 use crate::format::{Format, Rewritten};
 use crate::job::Job;
+use crate::limits::Limits;
 use crate::options::Metadata;
 use crate::pictures::Pictures;
 use crate::report::{Removed, What};
@@ -117,7 +118,7 @@ pub(crate) fn rebuild(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result
     }
     used.extend(known.into_keys());
     note_lost(&package, &used, job)?;
-    let bytes = write(format, version.as_deref(), &parts, &pictures)?;
+    let bytes = write(format, version.as_deref(), &parts, &pictures, job.limits)?;
     Ok(Rewritten { bytes, format })
 }
 
@@ -191,8 +192,9 @@ fn write(
     version: Option<&str>,
     parts: &[(&str, Vec<u8>)],
     pictures: &Pictures,
+    limits: &Limits,
 ) -> Result<Vec<u8>, Failure> {
-    let mut zip = ZipWriter::new();
+    let mut zip = ZipWriter::new(limits);
     zip.add_stored("mimetype", format.media_type().as_bytes())?;
     for (name, bytes) in parts {
         zip.add(name, bytes)?;

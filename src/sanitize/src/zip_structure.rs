@@ -57,6 +57,11 @@ const EXTRA_UNICODE_PATH: u16 = 0x7075;
 /// Expansion below this size is not held against `max_ratio`: runs of blanks are common in small members.
 const RATIO_FREE_BYTES: u64 = 1 << 20;
 
+/// Whether a member of this size, stored in so many bytes, expands more than `max_ratio` allows.
+pub(crate) fn expands_beyond(size: u64, stored: u64, max_ratio: u64) -> bool {
+    size > RATIO_FREE_BYTES && size / stored.max(1) > max_ratio
+}
+
 /// How a member's bytes are kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Method {
@@ -160,8 +165,7 @@ impl<'a> Zip<'a> {
 impl Entry<'_> {
     /// Expands the member under the job's limits and proves its size and checksum.
     pub(crate) fn read(&self, job: &mut Job<'_>) -> Result<Vec<u8>, Failure> {
-        let stored = as_u64(self.compressed.len());
-        if self.size > RATIO_FREE_BYTES && self.size / stored.max(1) > job.limits.max_ratio {
+        if expands_beyond(self.size, as_u64(self.compressed.len()), job.limits.max_ratio) {
             return Err(Failure::Limit {
                 name: "max_ratio",
                 what: format!("the expansion of {}", plain(&self.name)),

@@ -9,8 +9,9 @@ use flate2::write::DeflateEncoder;
 use flate2::{Compression, Crc};
 
 use crate::failure::Failure;
+use crate::limits::Limits;
 use crate::report::plain;
-use crate::zip_structure::{Entry, Method, UTF8};
+use crate::zip_structure::{Entry, Method, UTF8, expands_beyond};
 
 /// `version needed`: 2.0, deflate and directories.
 const VERSION: u16 = 20;
@@ -18,16 +19,17 @@ const VERSION: u16 = 20;
 const DATE: u16 = 1 << 5 | 1;
 
 /// A ZIP file in the making.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ZipWriter {
+    max_ratio: u64,
     out: Vec<u8>,
     directory: Vec<u8>,
     entries: u16,
 }
 
 impl ZipWriter {
-    pub(crate) fn new() -> Self {
-        Self::default()
+    pub(crate) fn new(limits: &Limits) -> Self {
+        Self { max_ratio: limits.max_ratio, out: Vec::new(), directory: Vec::new(), entries: 0 }
     }
 
     /// Adds a member that readers look for as it is, at a fixed place.
@@ -37,14 +39,15 @@ impl ZipWriter {
         self.put(name, Method::Stored, crc.sum(), bytes.len(), bytes)
     }
 
-    /// Adds a member, deflated where that is shorter.
+    /// Adds a member, deflated where that is shorter, but not so much that it would be taken for a bomb.
     pub(crate) fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
         let mut crc = Crc::new();
         crc.update(bytes);
         let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
         let deflated =
             encoder.write_all(bytes).and_then(|()| encoder.finish()).map_err(Failure::malformed)?;
-        let (method, data) = match deflated.len() < bytes.len() {
+        let is_bomb = expands_beyond(bytes.len() as u64, deflated.len() as u64, self.max_ratio);
+        let (method, data) = match deflated.len() < bytes.len() && !is_bomb {
             true => (Method::Deflated, deflated.as_slice()),
             false => (Method::Stored, bytes),
         };
@@ -127,11 +130,10 @@ mod tests {
 
     use super::*;
     use crate::job::bench;
-    use crate::limits::Limits;
     use crate::zip_structure::Zip;
 
     fn sample() -> Vec<u8> {
-        let mut writer = ZipWriter::new();
+        let mut writer = ZipWriter::new(&Limits::default());
         writer.add("text.txt", &b"the same words ".repeat(100)).unwrap();
         writer.add("größe/noise.bin", &[7, 200, 13]).unwrap();
         writer.add("empty", b"").unwrap();
@@ -152,11 +154,22 @@ mod tests {
     fn copying_each_member_gives_the_same_bytes() {
         let bytes = sample();
         let zip = Zip::parse(&bytes, &Limits::default()).unwrap();
-        let mut writer = ZipWriter::new();
+        let mut writer = ZipWriter::new(&Limits::default());
         for entry in zip.entries() {
             writer.add_raw(&entry.name, entry).unwrap();
         }
         assert_eq!(writer.finish().unwrap(), bytes);
+    }
+
+    #[test]
+    fn what_would_be_taken_for_a_bomb_is_stored() {
+        let blank = vec![0; 3 << 20];
+        let mut writer = ZipWriter::new(&Limits::default());
+        writer.add("blank", &blank).unwrap();
+        let bytes = writer.finish().unwrap();
+        let zip = Zip::parse(&bytes, &Limits::default()).unwrap();
+        let read = bench(&Limits::default(), |job| zip.entries()[0].read(job)).0;
+        assert_eq!(read.unwrap(), blank);
     }
 
     #[test]

@@ -33,7 +33,7 @@ pub(crate) fn rebuild(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<Rewr
     }
     names::check_distinct(directory.files.iter().map(|file| file.name.as_str()))?;
     let mut members = Members::of(directory.files.iter().map(|file| file.name.as_str()));
-    let mut writer = ZipWriter::new();
+    let mut writer = ZipWriter::new(job.limits);
     let mut contents = Contents { blocks: directory.blocks.iter(), unpacked: Vec::new(), cuts: Vec::new() };
     for file in &directory.files {
         let content = if file.has_content { contents.next(bytes, job)? } else { Vec::new() };

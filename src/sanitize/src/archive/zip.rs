@@ -14,7 +14,7 @@ use crate::zip_write::ZipWriter;
 pub(crate) fn rebuild(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<Rewritten, Failure> {
     let zip = Zip::parse(bytes, job.limits)?;
     let mut members = Members::of(zip.entries().iter().map(|entry| entry.name.as_str()));
-    let mut writer = ZipWriter::new();
+    let mut writer = ZipWriter::new(job.limits);
     for entry in zip.entries().iter() {
         if members.leaves_out(&entry.name, job) {
             continue;

@@ -26,7 +26,7 @@ fn mismatch(bytes: &[u8], name: &str, words: &str) {
 }
 
 fn zip(members: &[(&str, &str)]) -> Vec<u8> {
-    let mut writer = ZipWriter::new();
+    let mut writer = ZipWriter::new(&crate::Limits::default());
     for (name, content) in members {
         writer.add(name, content.as_bytes()).unwrap();
     }

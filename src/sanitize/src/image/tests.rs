@@ -407,7 +407,7 @@ pub(super) fn verdict(bytes: &[u8], name: &str) -> Verdict {
 
 /// Bytes that ZIP readers take for an archive when they follow others.
 pub(super) fn archive() -> Vec<u8> {
-    let mut zip = crate::zip_write::ZipWriter::new();
+    let mut zip = crate::zip_write::ZipWriter::new(&Limits::default());
     zip.add("evil.txt", b"x").unwrap();
     zip.finish().unwrap()
 }

@@ -106,7 +106,7 @@ impl Fixture {
 
     /// The file.
     pub(super) fn bytes(&self, doctype: &str) -> Vec<u8> {
-        let mut zip = ZipWriter::new();
+        let mut zip = ZipWriter::new(&Limits::default());
         zip.add_stored("mimetype", self.format.media_type().as_bytes()).unwrap();
         for (name, bytes) in &self.members {
             zip.add(name, bytes).unwrap();
@@ -203,7 +203,7 @@ impl Rebuilt {
 /// A document that passes verification but for what `change` does to its content.
 pub(super) fn verified(change: impl Fn(String) -> String) -> Result<(), Failure> {
     let rebuilt = Fixture::text("<text:p text:style-name=\"S\">kept words</text:p>").rebuilt();
-    let mut zip = ZipWriter::new();
+    let mut zip = ZipWriter::new(&Limits::default());
     for name in rebuilt.names() {
         let bytes = rebuilt.member(&name);
         match name.as_str() {
