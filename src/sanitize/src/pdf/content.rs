@@ -33,9 +33,7 @@ pub(super) fn sound_length(content: &[u8]) -> usize {
                 let end = at + run(content, at, is_regular);
                 match content.get(at..end).unwrap_or_default() {
                     b"ID" => inline_image(content, end, &mut alone).inspect(|end| sound = *end),
-                    word if is_number(word) => {
-                        (word.len() <= MAX_DIGITS || word.contains(&b'.')).then_some(end)
-                    }
+                    word if is_number(word) => (digits(word) <= MAX_DIGITS).then_some(end),
                     _ => {
                         sound = end;
                         Some(end)
@@ -65,6 +63,13 @@ fn is_regular(byte: u8) -> bool {
 
 fn is_number(word: &[u8]) -> bool {
     word.iter().all(|byte| matches!(byte, b'0'..=b'9' | b'+' | b'-' | b'.'))
+}
+
+/// How many digits a number has before its point, without those that say nothing.
+fn digits(word: &[u8]) -> usize {
+    let whole = word.split(|byte| *byte == b'.').next().unwrap_or_default();
+    let first = whole.iter().position(|byte| matches!(byte, b'1'..=b'9')).unwrap_or(whole.len());
+    whole.len() - first
 }
 
 /// The position behind a literal string; `None`: it does not end.
@@ -125,6 +130,7 @@ mod tests {
             "/P <</MCID 0/A[1 2]>> BDC EMC",
             "BI /W 2 /H 2 ID \u{1}EI(>)\u{2} EI Q",
             "BI /W 2 /H 2 ID \u{1}\u{2}EI\nQ",
+            "0000000000000000000000001 w 0.1234567890123456789012 w",
             "] TJ [", // arrays may go on in the page's next stream
         ] {
             assert_eq!(cut(content), content);
