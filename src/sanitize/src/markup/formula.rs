@@ -4,6 +4,7 @@
 //! 5 spell them; whatever is called, linked or talked to by DDE is then seen whatever surrounds it.
 
 use super::link;
+use crate::options::Links;
 use crate::report::What;
 
 /// Functions that fetch, run, or read from a connection; matched without `_xlfn.` and the like, and without case.
@@ -77,6 +78,7 @@ pub(crate) fn refused_call(
     word: &str,
     first: Option<&Token<'_>>,
     second: Option<&Token<'_>>,
+    links: Links,
 ) -> Option<What> {
     let mut name = word.to_ascii_uppercase();
     while let Some(rest) = ["_XLFN.", "_XLWS.", "_XLUDF.", "COM.MICROSOFT.", "COM.SUN.STAR."]
@@ -91,7 +93,9 @@ pub(crate) fn refused_call(
     if name == "HYPERLINK" {
         let allowed = match first {
             Some(Token::Text(address)) => {
-                address.starts_with('#') || link::is_web(address) || (address.is_empty() && second.is_none())
+                address.starts_with('#')
+                    || link::may_lead_to(address, links)
+                    || (address.is_empty() && second.is_none())
             }
             _ => false,
         };

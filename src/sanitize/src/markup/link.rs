@@ -1,5 +1,7 @@
 //! Which addresses a document may point to: the web and mail, on a click.
 
+use crate::options::Links;
+
 /// Whether `address` is an http, https or mailto URL as every program would read it.
 pub(crate) fn is_web(address: &str) -> bool {
     let Some((scheme, rest)) = address.split_once(':') else { return false };
@@ -8,6 +10,11 @@ pub(crate) fn is_web(address: &str) -> bool {
         && !rest.is_empty()
         && !address.contains('\\')
         && !address.chars().any(|c| c.is_control() || crate::report::is_invisible(c))
+}
+
+/// Whether a link may lead to `address`: the web or mail, where such links are kept.
+pub(crate) fn may_lead_to(address: &str, links: Links) -> bool {
+    links == Links::Keep && is_web(address)
 }
 
 /// Whether a target within the package names something outside it: a scheme, a server, a drive.

@@ -4,6 +4,7 @@
 //! address and `#`. What Excel's and older grammars would see in the same text is looked for too, whatever prefix it has.
 
 use crate::markup::formula::{Token, refused_call, tokens};
+use crate::options::Links;
 use crate::report::What;
 
 /// Brackets in brackets that honest formulas have: references to columns of tables.
@@ -41,7 +42,7 @@ fn search(text: &str, depth: u32) -> Option<What> {
                 return Some(What::ExternalReference);
             }
             Token::Word(word) if after == Some(&Token::Sign('(')) => {
-                if let Some(what) = refused_call(word, at(n + 2), at(n + 3)) {
+                if let Some(what) = refused_call(word, at(n + 2), at(n + 3), Links::Keep) {
                     return Some(what);
                 }
             }

@@ -67,6 +67,10 @@ fn texts(part: &str, max_nesting: u32) -> Result<Vec<(&'static str, String)>, Fa
             }
         }
     }
+    for (_, text) in &mut found {
+        // Line breaks and tabs would be read back as something else.
+        *text = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    }
     found.retain(|(name, text)| {
         let is_date = !name.starts_with("dcterms:")
             || text.chars().all(|c| c.is_ascii_digit() || matches!(c, '-' | ':' | '.' | '+' | 'T' | 'Z'));

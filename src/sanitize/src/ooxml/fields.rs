@@ -16,6 +16,7 @@ use std::collections::HashMap;
 use super::namespace::Ns;
 use super::xml::{Element, Event};
 use crate::markup::link;
+use crate::options::Links;
 use crate::report::What;
 
 /// What becomes of an element, by its [`Element::id`].
@@ -131,6 +132,10 @@ pub(crate) fn refused(instruction: &str) -> Option<What> {
     is_hidden.then_some(What::Field)
 }
 
+/// What may follow `\*` (ECMA-376 part 1, 17.16.4.3.1).
+const FORMATS: &[&str] =
+    &["MERGEFORMAT", "MERGEFORMATINET", "CHARFORMAT", "Caps", "FirstCap", "Lower", "Upper"];
+
 /// `HYPERLINK "address" \l "place in it" \o "tip" \t "frame" \n \m`, in any order.
 fn refused_link(arguments: &str) -> Option<What> {
     let mut rest = arguments.trim_start();
@@ -143,10 +148,14 @@ fn refused_link(arguments: &str) -> Option<What> {
             is_local |= switch == 'l';
             if matches!(switch, 'l' | 'o' | 't') && !rest.starts_with('\\') {
                 rest = argument(rest).1;
-            } else if !matches!(switch, 'l' | 'o' | 't' | 'm' | 'n' | 'h' | '*' | 's') {
+            } else if switch == '*' {
+                let (format, after) = argument(rest);
+                if !FORMATS.iter().any(|known| format.eq_ignore_ascii_case(known)) {
+                    return Some(What::Link);
+                }
+                rest = after;
+            } else if !matches!(switch, 'l' | 'o' | 't' | 'm' | 'n' | 'h') {
                 return Some(What::Link);
-            } else if matches!(switch, '*' | 's') {
-                rest = argument(rest).1;
             }
         } else {
             let (text, after) = argument(rest);
@@ -218,15 +227,26 @@ impl Readings {
         }
     }
 
-    fn refused(&self) -> Option<What> {
+    fn refused(&self, links: Links) -> Option<What> {
         let each = [&self.all, &self.accepted, &self.rejected];
-        each.into_iter().filter(|text| !text.trim().is_empty()).find_map(|text| refused(text))
+        each.into_iter().filter(|text| !text.trim().is_empty()).find_map(|text| refused_with(text, links))
     }
+}
+
+/// As [`refused`], and links to the web are refused where they are to be removed.
+fn refused_with(instruction: &str, links: Links) -> Option<What> {
+    let is_web_link = || {
+        let lower = instruction.to_ascii_lowercase();
+        lower.trim_start().starts_with("hyperlink")
+            && ["http:", "https:", "mailto:"].iter().any(|scheme| lower.contains(scheme))
+    };
+    refused(instruction).or_else(|| (links == Links::Remove && is_web_link()).then_some(What::Link))
 }
 
 /// Collects the marks of one part from its events.
 #[derive(Default)]
 pub(super) struct Scanner {
+    links: Links,
     marks: HashMap<u32, Mark>,
     refused: Vec<What>,
     /// One stack of open fields per open story.
@@ -249,8 +269,8 @@ enum Step {
 }
 
 impl Scanner {
-    pub(super) fn new() -> Self {
-        Self { stories: vec![Vec::new()], ..Self::default() }
+    pub(super) fn new(links: Links) -> Self {
+        Self { links, stories: vec![Vec::new()], ..Self::default() }
     }
 
     pub(super) fn event(&mut self, event: &Event) {
@@ -299,7 +319,7 @@ impl Scanner {
                 Step::Plain
             }
             (Ns::W, "fldSimple") => {
-                if let Some(what) = refused(element.attribute("instr").unwrap_or_default()) {
+                if let Some(what) = refused_with(element.attribute("instr").unwrap_or_default(), self.links) {
                     self.refused.push(what);
                     self.marks.insert(element.id, Mark::Unwrap);
                 }
@@ -390,8 +410,11 @@ impl Scanner {
     /// Decides on a field; `unended`: its story ended before it did.
     fn close(&mut self, open: Open, unended: bool) {
         let empty = open.readings.all.trim().is_empty();
-        let what = match open.readings.refused() {
+        let is_link = || open.readings.all.trim_start().to_ascii_uppercase().starts_with("HYPERLINK");
+        let what = match open.readings.refused(self.links) {
             Some(what) => Some(what),
+            // What the nested field shows may become the address.
+            None if open.has_nested && is_link() => Some(What::Link),
             None if unended || open.keyword_is_computed => Some(What::Field),
             None if empty && open.has_nested => Some(What::Field),
             None => None,

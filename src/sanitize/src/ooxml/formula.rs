@@ -1,10 +1,11 @@
 //! Does a spreadsheet formula reach outside its workbook?
 
 use crate::markup::formula::{Token, refused_call, tokens};
+use crate::options::Links;
 use crate::report::What;
 
 /// The first reason why the formula may not stay.
-pub(super) fn reaches_out(formula: &str, gone_sheets: &[String]) -> Option<What> {
+pub(super) fn reaches_out(formula: &str, gone_sheets: &[String], links: Links) -> Option<What> {
     let tokens = tokens(formula);
     let at = |n: usize| tokens.get(n);
     for (n, token) in tokens.iter().enumerate() {
@@ -21,7 +22,7 @@ pub(super) fn reaches_out(formula: &str, gone_sheets: &[String]) -> Option<What>
                 return Some(What::MacroSheet);
             }
             Token::Word(word) if after == Some(&Token::Sign('(')) => {
-                if let Some(what) = refused_call(word, at(n + 2), at(n + 3)) {
+                if let Some(what) = refused_call(word, at(n + 2), at(n + 3), links) {
                     return Some(what);
                 }
             }
@@ -44,7 +45,7 @@ mod tests {
     use super::*;
 
     fn what(formula: &str) -> Option<What> {
-        reaches_out(formula, &["macro1".to_owned(), "it's".to_owned()])
+        reaches_out(formula, &["macro1".to_owned(), "it's".to_owned()], Links::Keep)
     }
 
     #[test]

@@ -13,6 +13,7 @@ use super::objects;
 use super::rules::{self, Fate, Value};
 use super::xml::{Attribute, Element, Event, Name, Node, Writer, Xml};
 use crate::failure::Failure;
+use crate::options::Links;
 use crate::report::What;
 
 /// The sheets of a workbook, and which of them are gone.
@@ -76,6 +77,8 @@ pub(super) struct Known<'a> {
     /// Relationship ids of pictures of objects, by shape id.
     pub(super) pictures: &'a HashMap<String, String>,
     pub(super) sheets: &'a Sheets,
+    /// What becomes of links to the web.
+    pub(super) web: Links,
 }
 
 /// Rewrites one part.
@@ -326,7 +329,7 @@ impl<'a> Rewriter<'a> {
             .filter(|_| is_cell && element.attribute("t") == Some("shared"))
             .map(str::to_owned);
         let text = element.text();
-        let refused = formula::reaches_out(&text, &self.known.sheets.gone);
+        let refused = formula::reaches_out(&text, &self.known.sheets.gone, self.known.web);
         match (refused, shared) {
             (None, Some(index)) if text.is_empty() => self.shared.contains(&index),
             (None, Some(index)) => {
@@ -361,12 +364,13 @@ impl<'a> Rewriter<'a> {
                 continue;
             }
             if rules::is_formula_attribute(element, &attribute)
-                && let Some(what) = formula::reaches_out(&attribute.value, &self.known.sheets.gone)
+                && let Some(what) =
+                    formula::reaches_out(&attribute.value, &self.known.sheets.gone, self.known.web)
             {
                 self.note(what);
                 attribute.value.clear();
             }
-            match rules::value(element, &attribute) {
+            match rules::value(element, &attribute, self.known.web) {
                 Value::Keep => kept.push(attribute),
                 Value::Drop(what) => self.note(what),
                 Value::Empty(what) => {

@@ -3,6 +3,7 @@
 use super::namespace::Ns;
 use super::xml::{Attribute, Element};
 use crate::markup::link;
+use crate::options::Links;
 use crate::report::What;
 
 /// What becomes of an element, before its attributes and children are looked at.
@@ -159,7 +160,7 @@ pub(super) enum Value {
     Empty(What),
 }
 
-pub(super) fn value(element: &Element, attribute: &Attribute) -> Value {
+pub(super) fn value(element: &Element, attribute: &Attribute, links: Links) -> Value {
     let (ns, local, text) = (attribute.name.ns, attribute.name.local(), attribute.value.as_str());
     let in_vml = matches!(element.name.ns, Ns::V | Ns::O | Ns::None);
     match (ns, local) {
@@ -179,7 +180,7 @@ pub(super) fn value(element: &Element, attribute: &Attribute) -> Value {
             Value::Drop(What::Script)
         }
         (_, "href" | "src" | "url" | "pluginspage" | "schemaLocation" | "manifestLocation")
-            if !text.starts_with('#') && !link::is_web(text) =>
+            if !text.starts_with('#') && !link::may_lead_to(text, links) =>
         {
             Value::Drop(What::Link)
         }

@@ -16,7 +16,7 @@ use crate::failure::Failure;
 use crate::format::Format;
 use crate::job::Job;
 use crate::markup::link;
-use crate::options::Metadata;
+use crate::options::{Links, Metadata, Options};
 use crate::report::plain;
 use crate::zip_structure::{Entry, Zip};
 
@@ -187,7 +187,8 @@ fn search(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result<(), Failure
     let nesting = job.limits.max_nesting;
     let members: HashMap<&str, &Entry<'_>> =
         zip.entries().iter().map(|entry| (entry.name.as_str(), entry)).collect();
-    let described = job.options.metadata == Metadata::Keep;
+    let chosen = job.options;
+    let described = chosen.metadata == Metadata::Keep;
     let types = content_types(&members, format, described, nesting)?;
     let mut edges: HashMap<String, Vec<String>> = HashMap::new();
     for (name, entry) in &members {
@@ -205,7 +206,7 @@ fn search(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result<(), Failure
                 }
             }
             "rels" => {
-                let (source, targets) = relationships(name, &content, described, nesting)?;
+                let (source, targets) = relationships(name, &content, chosen, nesting)?;
                 edges.insert(source, targets);
             }
             "xml" | "vml" => {
@@ -214,7 +215,7 @@ fn search(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result<(), Failure
                     Some(list) => ids(&list.expand()?, nesting)?,
                     None => HashSet::new(),
                 };
-                part(name, &content, &ids, nesting)?;
+                part(name, &content, &ids, chosen.links, nesting)?;
             }
             other => {
                 let sound =
@@ -268,7 +269,7 @@ fn content_types(
 fn relationships(
     name: &str,
     content: &[u8],
-    described: bool,
+    chosen: &Options,
     nesting: u32,
 ) -> Result<(String, Vec<String>), Failure> {
     let Some((folder, file)) = name.rsplit_once("_rels/") else {
@@ -286,12 +287,15 @@ fn relationships(
         let kind = element.attribute("Type").unwrap_or_default().to_ascii_lowercase();
         let target = element.attribute("Target").unwrap_or_default();
         let words = kind.strip_suffix("/fonttable").unwrap_or(&kind);
-        let is_description = described && source.is_empty() && kind == description::RELATION;
+        let is_description =
+            chosen.metadata == Metadata::Keep && source.is_empty() && kind == description::RELATION;
         if RELATIONS.iter().any(|word| words.contains(word)) && !is_description {
             return unproved(name, &format!("has a relationship of type {}", plain(&kind)));
         }
         if element.attribute("TargetMode").is_some() {
-            if !kind.ends_with("/hyperlink") || !(link::is_web(target) || target.starts_with('#')) {
+            if !kind.ends_with("/hyperlink")
+                || !(link::may_lead_to(target, chosen.links) || target.starts_with('#'))
+            {
                 return unproved(name, "has a relationship to the outside");
             }
         } else if link::leaves_the_package(target) {
@@ -343,16 +347,22 @@ fn all_reached(
 }
 
 /// Searches one XML part.
-fn part(name: &str, content: &[u8], ids: &HashSet<String>, nesting: u32) -> Result<(), Failure> {
+fn part(
+    name: &str,
+    content: &[u8],
+    ids: &HashSet<String>,
+    links: Links,
+    nesting: u32,
+) -> Result<(), Failure> {
     let text = decode(content)?;
     let mut xml = Xml::new(&text, nesting);
-    let mut scanner = Scanner::new();
+    let mut scanner = Scanner::new(links);
     let mut path: Vec<(Element, String)> = Vec::new();
     while let Some(event) = xml.next()? {
         scanner.event(&event);
         match event {
             Event::Start(element) => {
-                check_element(name, &element, ids)?;
+                check_element(name, &element, ids, links)?;
                 path.push((element, String::new()));
             }
             Event::Text(piece) => {
@@ -362,7 +372,7 @@ fn part(name: &str, content: &[u8], ids: &HashSet<String>, nesting: u32) -> Resu
             }
             Event::End => {
                 if let Some((element, text)) = path.pop() {
-                    check_text(name, &element, &text)?;
+                    check_text(name, &element, &text, links)?;
                 }
             }
         }
@@ -374,7 +384,7 @@ fn part(name: &str, content: &[u8], ids: &HashSet<String>, nesting: u32) -> Resu
     Ok(())
 }
 
-fn check_element(name: &str, element: &Element, ids: &HashSet<String>) -> Result<(), Failure> {
+fn check_element(name: &str, element: &Element, ids: &HashSet<String>, links: Links) -> Result<(), Failure> {
     let local = element.name.local();
     if ELEMENTS.contains(&local) && name != "[Content_Types].xml" {
         return unproved(name, &format!("has the element {local}"));
@@ -407,7 +417,7 @@ fn check_element(name: &str, element: &Element, ids: &HashSet<String>) -> Result
                 "runs an action"
             }
             "href" | "src" | "althref" | "pluginspage" | "url"
-                if !link::is_web(value) && !value.starts_with('#') =>
+                if !link::may_lead_to(value, links) && !value.starts_with('#') =>
             {
                 "fetches something"
             }
@@ -425,7 +435,7 @@ fn check_element(name: &str, element: &Element, ids: &HashSet<String>) -> Result
     Ok(())
 }
 
-fn check_text(name: &str, element: &Element, text: &str) -> Result<(), Failure> {
+fn check_text(name: &str, element: &Element, text: &str, links: Links) -> Result<(), Failure> {
     let is_formula = matches!(
         element.name.local(),
         "f" | "definedName"
@@ -435,7 +445,7 @@ fn check_text(name: &str, element: &Element, text: &str) -> Result<(), Failure> 
             | "calculatedColumnFormula"
             | "totalsRowFormula"
     );
-    if is_formula && formula::reaches_out(text, &[]).is_some() {
+    if is_formula && formula::reaches_out(text, &[], links).is_some() {
         return unproved(name, "has a formula that reaches outside");
     }
     Ok(())

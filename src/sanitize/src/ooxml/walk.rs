@@ -224,7 +224,7 @@ impl<'a> Walk<'a> {
     ) -> Result<Target, Failure> {
         let relation = table::short(&relationship.kind);
         if relationship.external {
-            if relation == "hyperlink" && link::is_web(&relationship.target) {
+            if relation == "hyperlink" && link::may_lead_to(&relationship.target, job.options.links) {
                 return Ok(Target::Web(relationship.target.clone()));
             }
             if relation == "hyperlink" && is_place(&relationship.target) {
@@ -461,7 +461,7 @@ impl<'a> Walk<'a> {
         }
 
         let sheets = self.sheets(&names, job)?;
-        let mut zip = ZipWriter::new();
+        let mut zip = ZipWriter::new(job.limits);
         zip.add("[Content_Types].xml", &self.content_types(format, &order, &names, &pictures))?;
         if let Some((index, relationship)) = &self.root {
             let target = names.get(index).cloned().unwrap_or_default();
@@ -491,8 +491,13 @@ impl<'a> Walk<'a> {
                 })
                 .collect();
             let ids = kept.iter().map(|(id, ..)| (*id).to_owned()).collect();
-            let known =
-                Known { links: ids, marks: &part.marks, pictures: &part.object_pictures, sheets: &sheets };
+            let known = Known {
+                links: ids,
+                marks: &part.marks,
+                pictures: &part.object_pictures,
+                sheets: &sheets,
+                web: job.options.links,
+            };
             let mut rewriter = Rewriter::new(known, job.limits.max_nesting);
             let written = rewriter.part(&part.text)?;
             for (what, count) in rewriter.notes() {
@@ -576,7 +581,7 @@ impl<'a> Walk<'a> {
 fn read_part(part: &mut Part<'_>, root: (Ns, &str), job: &mut Job<'_>) -> Result<(), Failure> {
     part.text = decode(&part.entry.read(job)?)?;
     let mut xml = Xml::new(&part.text, job.limits.max_nesting);
-    let mut scanner = (root.0 == Ns::W).then(Scanner::new);
+    let mut scanner = (root.0 == Ns::W).then(|| Scanner::new(job.options.links));
     let is_cache = root.1 == "pivotCacheDefinition";
     let is_metadata = root == (Ns::S, "metadata");
     while let Some(event) = xml.next()? {

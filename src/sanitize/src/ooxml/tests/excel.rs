@@ -1,6 +1,7 @@
 //! Excel: macro sheets, names, formulas, connections.
 
 use super::fixture::{Fixture, OX};
+use crate::options::{Links, Options};
 use crate::report::What;
 
 const MACROSHEET: &str =
@@ -111,6 +112,15 @@ fn formulas_that_reach_out_leave_their_value() {
         assert!(!clean.removed.is_empty());
         assert!(clean.text("xl/worksheets/sheet1.xml").contains("<c r=\"A1\"><v>42</v></c>"), "{formula}");
     }
+}
+
+#[test]
+fn web_links_go_on_request() {
+    let linked = Fixture::excel(&cell("HYPERLINK(\"https://example.org/\",1)"), "");
+    let clean = linked.rebuilt_choosing(&Options { links: Links::Remove, ..Options::default() });
+    clean.assert_gone(What::Link, &["example.org"]);
+    assert!(clean.text("xl/worksheets/sheet1.xml").contains("<c r=\"A1\"><v>42</v></c>"));
+    assert!(linked.rebuilt().everything().contains("example.org"));
 }
 
 #[test]

@@ -159,7 +159,7 @@ impl Fixture {
             types.push_str(&format!("<Override PartName=\"/{name}\" ContentType=\"{kind}\"/>"));
         }
         types.push_str("</Types>");
-        let mut zip = ZipWriter::new();
+        let mut zip = ZipWriter::new(&Limits::default());
         zip.add("[Content_Types].xml", types.as_bytes()).unwrap();
         for (name, content) in &self.parts {
             zip.add(name, content).unwrap();

@@ -221,7 +221,7 @@ fn described(inner: &str) -> Fixture {
 fn a_description_is_kept_on_request_as_plain_text() {
     let keep = Options { metadata: Metadata::Keep, ..Options::default() };
     let full = described(
-        "<dc:title>Plan &amp; map</dc:title><dc:creator a='evil'>Ada<evil>hidden</evil></dc:creator>\
+        "<dc:title>Plan\r\n&#13;&amp; map</dc:title><dc:creator a='evil'>Ada<evil>hidden</evil></dc:creator>\
          <cp:lastModifiedBy>hidden</cp:lastModifiedBy><dcterms:created>2026-01-02T03:04:05Z</dcterms:created>\
          <dcterms:modified>evil()</dcterms:modified>",
     );

@@ -1,6 +1,7 @@
 //! Word: fields, objects, references to what is gone.
 
 use super::fixture::{Fixture, OX};
+use crate::options::{Links, Options};
 use crate::report::What;
 
 fn run(inner: &str) -> String {
@@ -195,6 +196,42 @@ fn link_fields_that_leave_the_web() {
             assert!(clean.text("word/document.xml").contains("result"));
         }
     }
+}
+
+#[test]
+fn a_link_whose_address_a_nested_field_may_give() {
+    let nested = format!("{}{}{}{}{}", begin(), code("REF evil"), separate(), shown("file://evil/x"), end());
+    for instruction in [
+        format!("{}{nested}", code("HYPERLINK \\l &quot;place&quot; ")),
+        code("HYPERLINK \\s &quot;file://evil/x&quot; \\l &quot;place&quot;"),
+        code("HYPERLINK \\* &quot;file://evil/x&quot; \\l &quot;place&quot;"),
+    ] {
+        let clean = field(&instruction).rebuilt();
+        assert!(clean.lost(What::Link), "{:?}", clean.removed);
+        let text = clean.text("word/document.xml");
+        assert!(!text.contains("HYPERLINK") && text.contains("result"), "{text}");
+    }
+    let kept = field(&code("HYPERLINK \\l &quot;place&quot; \\* MERGEFORMAT")).rebuilt();
+    assert_eq!(kept.removed, []);
+}
+
+#[test]
+fn web_links_go_on_request() {
+    let without = Options { links: Links::Remove, ..Options::default() };
+    let body = "<w:p><w:hyperlink r:id=\"rId5\"><w:r><w:t>shown</w:t></w:r></w:hyperlink>\
+                <w:r><w:pict><v:rect href=\"https://example.org/\"/></w:pict></w:r></w:p>";
+    let linked =
+        Fixture::word(body).external("word/document.xml", "rId5", "hyperlink", "https://example.org/");
+    let clean = linked.rebuilt_choosing(&without);
+    clean.assert_gone(What::Link, &["example.org"]);
+    assert!(clean.text("word/document.xml").contains("shown"));
+    assert!(linked.rebuilt().everything().contains("example.org"));
+
+    let clean = field(&code("HYPERLINK &quot;https://example.org/&quot;")).rebuilt_choosing(&without);
+    clean.assert_gone(What::Link, &["example.org"]);
+    assert!(clean.text("word/document.xml").contains("result"));
+    let local = field(&code("HYPERLINK \\l &quot;place&quot;")).rebuilt_choosing(&without);
+    assert_eq!(local.removed, []);
 }
 
 #[test]
