@@ -164,6 +164,12 @@ impl Format {
         self.rebuilder().is_some()
     }
 
+    /// Whether a file of this format brings other files along that are used by themselves: archives and mails.
+    #[must_use]
+    pub fn is_container(self) -> bool {
+        matches!(self, Self::Zip | Self::Tar | Self::Gzip | Self::SevenZip | Self::Mime)
+    }
+
     /// The usual extension; empty for [`Format::Unknown`].
     #[must_use]
     pub fn extension(self) -> &'static str {

@@ -376,14 +376,14 @@ fn finish(contract: &Contract, mut file: Pending<'_>) -> ExaminedAttachment {
     ExaminedAttachment { report: file.report, cleared }
 }
 
-/// The first format, of the file or of an archive's members, that the contract does not list.
+/// The first format, of the file or of the files in an archive or mail, that the contract does not list.
 fn not_accepted(contract: &Contract, report: &Report) -> Option<String> {
     match report.rebuilt_as {
         Some(format) if contract.accepts(format) => {}
         Some(format) => return Some(format.name().to_owned()),
         None => return Some(report.found.clone()),
     }
-    if report.rebuilt_as != Some(Format::Zip) {
+    if !report.rebuilt_as.is_some_and(Format::is_container) {
         return None;
     }
     report
@@ -451,5 +451,28 @@ mod tests {
         // A milder finding afterwards changes nothing.
         file.condemn(Verdict::Unscannable, "later".to_owned());
         assert_eq!((file.report.verdict, file.report.reason.as_str()), (Verdict::Infected, "found"));
+    }
+    #[test]
+    fn a_container_does_not_bring_along_what_the_contract_does_not_list() {
+        let contract: Contract = toml::from_str(
+            r#"form = "a"
+            version = 1
+            owner = "b"
+            schema_file = "c"
+            destination = "d"
+            on_part_failure = "hold"
+            attachments = { formats = ["zip", "mime", "tar", "docx", "text"], max_count = 1, max_bytes = 1, max_total_bytes = 1 }"#,
+        )
+        .unwrap();
+        let attachment = attachment();
+        let of = |format| Report { rebuilt_as: Some(format), ..rebuilt(&attachment) };
+        for container in [Format::Zip, Format::Mime, Format::Tar] {
+            let with = |format| Report { children: vec![of(format)], ..of(container) };
+            assert_eq!(not_accepted(&contract, &with(Format::Text)), None);
+            assert_eq!(not_accepted(&contract, &with(Format::Pdf)).as_deref(), Some("pdf"));
+        }
+        // A document's pictures are part of it.
+        let document = Report { children: vec![of(Format::Png)], ..of(Format::Docx) };
+        assert_eq!(not_accepted(&contract, &document), None);
     }
 }
