@@ -75,3 +75,8 @@ pub use job::{Inspector, NoInspector, Sanitized, Settings, sanitize};
 pub use limits::Limits;
 pub use options::Options;
 pub use report::{Removed, Report, Step, Verdict, What};
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+struct Readme;
