@@ -9,6 +9,7 @@ use crate::format::Format;
 use crate::identify::{Declared, identify};
 use crate::limits::Limits;
 use crate::options::Options;
+use crate::removals::Removals;
 use crate::report::{Removed, Report, Step, Verdict, sha256_hex};
 
 /// What holds for one call of [`sanitize`].
@@ -88,10 +89,6 @@ pub fn sanitize(
     sanitize_at(bytes, declared, 0, (&settings.limits, &settings.options), &mut budget, inspector)
 }
 
-/// Places of removals that one report names; what is removed beyond them is counted under [`ELSEWHERE`], by kind.
-const MAX_PLACES: usize = 200;
-const ELSEWHERE: &str = "elsewhere";
-
 /// What is left of the limits that count over the whole top-level file.
 struct Budget {
     expanded: u64,
@@ -115,7 +112,7 @@ pub(crate) struct Job<'a> {
     depth: u32,
     budget: &'a mut Budget,
     inspector: &'a mut dyn Inspector,
-    removed: Vec<Removed>,
+    removed: Removals,
     children: Vec<Report>,
     /// What the report says of the rebuild besides.
     note: Option<&'static str>,
@@ -124,19 +121,7 @@ pub(crate) struct Job<'a> {
 impl Job<'_> {
     /// Notes something that the rebuilt copy does not have.
     pub(crate) fn removed(&mut self, removed: Removed) {
-        let same = |r: &&mut Removed| {
-            r.what == removed.what
-                && r.r#where == removed.r#where
-                && r.sha256.is_none()
-                && removed.sha256.is_none()
-        };
-        if let Some(known) = self.removed.iter_mut().find(same) {
-            known.count = known.count.saturating_add(removed.count);
-        } else if self.removed.len() < MAX_PLACES || removed.r#where == ELSEWHERE {
-            self.removed.push(removed);
-        } else {
-            self.removed(Removed::new(removed.what, ELSEWHERE, removed.count));
-        }
+        self.removed.add(removed);
     }
 
     /// Says something about the rebuild that its step in the report shows.
@@ -205,12 +190,12 @@ fn sanitize_at(
         depth,
         budget,
         inspector,
-        removed: Vec::new(),
+        removed: Removals::default(),
         children: Vec::new(),
         note: None,
     };
     let result = job.run(bytes, declared, &mut report);
-    report.removed = std::mem::take(&mut job.removed);
+    report.removed = std::mem::take(&mut job.removed).finish();
     report.children = std::mem::take(&mut job.children);
     let file = match result {
         Ok(rewritten) => {
@@ -262,12 +247,21 @@ impl Job<'_> {
         if let Some(step) = report.steps.last_mut() {
             step.detail = self.note.take().map(str::to_owned);
         }
+        self.check_size(&rewritten.bytes, "the rebuilt file's size")?;
         timed(&mut report.steps, "verify", || verify(&rewritten.bytes, rewritten.format, self))?;
         if self.depth == 0 {
             let seen = Seen { depth: 0, rebuilt: true };
             report.steps.extend(self.inspector.inspect(&rewritten.bytes, seen)?);
         }
         Ok((rewritten.bytes, rewritten.format))
+    }
+
+    fn check_size(&self, bytes: &[u8], what: &str) -> Result<(), Failure> {
+        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > self.limits.max_bytes {
+            let limit = self.limits.max_bytes;
+            return Err(Failure::Limit { name: "max_bytes", what: what.to_owned(), limit });
+        }
+        Ok(())
     }
 
     fn check_limits(&mut self, bytes: &[u8], declared: &Declared<'_>) -> Result<(), Failure> {
@@ -279,9 +273,7 @@ impl Job<'_> {
             Some(left) => left,
             None => return over("max_nodes", "the number of nested files", self.limits.max_nodes.into()),
         };
-        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > self.limits.max_bytes {
-            return over("max_bytes", "the file's size", self.limits.max_bytes);
-        }
+        self.check_size(bytes, "the file's size")?;
         if u32::try_from(declared.name.len()).unwrap_or(u32::MAX) > self.limits.max_name_bytes {
             return over("max_name_bytes", "the file name's length", self.limits.max_name_bytes.into());
         }
@@ -336,10 +328,10 @@ pub(crate) fn bench_choosing<T>(
         depth: 0,
         budget: &mut budget,
         inspector: &mut inspector,
-        removed: Vec::new(),
+        removed: Removals::default(),
         children: Vec::new(),
         note: None,
     };
     let result = test(&mut job);
-    (result, job.removed, job.children)
+    (result, job.removed.finish(), job.children)
 }

@@ -24,6 +24,7 @@
 //! | [`failure`] | why was something not rebuilt? |
 //! | [`job`] | the way of one file, and of all that is nested in it, from bytes to verdict |
 //! | `fields`, `dib` | numbers by offset; the bitmaps of BMP files and metafiles |
+//! | `removals` | what was left behind, in a few places however much it is? |
 //! | `zip_structure` | does this ZIP say one thing only? |
 //! | `zip_write` | ZIP files that say one thing only, always the same bytes |
 //! | `markup`, `pictures` | what office documents of all kinds have in common: XML, addresses, formulas; pictures |
@@ -60,6 +61,7 @@ mod ooxml;
 mod pdf;
 mod pictures;
 mod ppt;
+mod removals;
 mod rtf;
 mod summary;
 mod svg;
