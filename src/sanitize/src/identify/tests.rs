@@ -169,6 +169,15 @@ fn an_object_in_a_storage_is_not_the_document() {
 }
 
 #[test]
+fn icons_are_no_pictures_whatever_their_name() {
+    // One picture of 256 × 256 pixels, of which the directory says that it has 4 GB.
+    let icon = b"\0\0\x01\0\x01\0\0\0\0\0\x01\0\x20\0\xff\xff\xff\xff\x16\0\0\0";
+    for name in ["a.ico", "a.png", "a.bmp", ""] {
+        assert_eq!(named(icon, name).0, Format::Unknown, "{name}");
+    }
+}
+
+#[test]
 fn a_directory_chain_that_loops_ends() {
     let mut bytes = compound(&["x", "y", "z"]);
     bytes[76] = 1; // the allocation table is sector 1, which says that sector 0 follows sector 0

@@ -117,6 +117,34 @@ fn the_same_part_with_two_types() {
 }
 
 #[test]
+fn external_in_any_spelling_never_leads_to_a_part() {
+    let styles = |mode: &str| {
+        let xml = "<w:styles xmlns:w=\"http://schemas.openxmlformats.org/wordprocessingml/2006/main\"/>";
+        hello()
+            .part("word/styles.xml", &format!("{OX}wordprocessingml.styles+xml"), xml)
+            .raw_link("word/document.xml", "rId9", "styles", "styles.xml", mode)
+            .rebuilt()
+    };
+    assert!(styles("").names().contains(&"word/styles.xml"));
+    assert!(styles("TargetMode=\"Internal\"").names().contains(&"word/styles.xml"));
+    for mode in ["External", "external", " EXTERNAL ", "Outside"] {
+        let clean = styles(&format!("TargetMode=\"{mode}\""));
+        clean.assert_gone(What::ExternalReference, &["w:styles"]);
+    }
+}
+
+#[test]
+fn vba_stomping_leaves_nothing_of_the_project() {
+    // The source is emptied, and what runs is the compiled code beside it.
+    let project = "\0\0_VBA_PROJECT compiled evil code, and no source";
+    let clean = hello()
+        .part("word/vbaProject.bin", VBA, project)
+        .link("word/document.xml", "rId9", VBA_RELATION, "word/vbaProject.bin")
+        .rebuilt();
+    clean.assert_gone(What::Macro, &["evil", "vba"]);
+}
+
+#[test]
 fn outside_targets_under_external_in_any_spelling() {
     for mode in ["External", "external", " EXTERNAL ", "Outside"] {
         let clean = hello()
