@@ -8,7 +8,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::Value;
 
-use super::town::{Town, eventually, parking};
+use super::clamd::eicar;
+use super::town::{Town, building, eventually, parking};
 
 async fn state(portal: &sluse::portal::Portal, id: &str) -> String {
     portal.status(id).await.unwrap()["status"].as_str().unwrap().to_owned()
@@ -41,6 +42,8 @@ const PASS: usize = 0;
 const CUT: usize = 1;
 const GARBAGE: usize = 2;
 const EMPTY: usize = 3;
+/// Archives are answered with OK unseen, as clamd does with members over its limits.
+const BLIND: usize = 4;
 
 /// Sits between bridge and clamd: the self-test's two contents pass always, others as told.
 fn intercept(socket: &Path, clamd: &Path) -> (Arc<AtomicUsize>, Arc<AtomicUsize>) {
@@ -95,6 +98,10 @@ fn serve(
             faults.fetch_add(1, Ordering::SeqCst);
             return client.write_all(b"\0");
         }
+        BLIND if content.starts_with(b"PK") => {
+            faults.fetch_add(1, Ordering::SeqCst);
+            return client.write_all(b"stream: OK\0");
+        }
         _ => {
             let mut real = UnixStream::connect(clamd)?;
             real.write_all(&request)?;
@@ -133,4 +140,25 @@ async fn a_clamd_that_cuts_off_or_answers_garbage_never_makes_a_file_clean() {
         mode.store(PASS, Ordering::SeqCst);
         portal.wait(&id).await.unwrap();
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_clamd_that_sees_nothing_in_archives_is_shown_their_members() {
+    let mut town = Town::new();
+    let (real, between) = (town.clamd.socket(), town.at("between"));
+    let (mode, faults) = intercept(&between, &real);
+    town.edit("bridge/bridge.toml", &real.display().to_string(), &between.display().to_string());
+    // The bridge's own rules must not find it first.
+    std::fs::remove_file(town.at("bridge/rules/yara/eicar.yar")).unwrap();
+    town.start_all();
+    mode.store(BLIND, Ordering::SeqCst);
+    let mut zip = zip::ZipWriter::new(std::io::Cursor::new(Vec::new()));
+    zip.start_file("note.txt", zip::write::SimpleFileOptions::default()).unwrap();
+    zip.write_all(&eicar()).unwrap();
+    let file = town.file("papers.zip", &zip.finish().unwrap().into_inner());
+    let portal = town.portal();
+    let answer = portal.submit(&building(), &[file], None, |_| {}).await.unwrap();
+    let status = portal.wait(&id(&answer)).await.unwrap();
+    assert!(faults.load(Ordering::SeqCst) > 0, "the archive was not shown to the scanner");
+    assert_eq!(status["attachments"][0]["code"], "infected", "{status}");
 }
