@@ -5,6 +5,8 @@
 //! WordDocument: …                                          └▶ BLIP …
 //! ```
 
+use std::collections::HashMap;
+
 use super::bytes::{broken, u32_of, usize_of};
 use crate::failure::Failure;
 use crate::job::Job;
@@ -49,6 +51,34 @@ pub(super) struct Elsewhere<'a> {
     pub(super) out: Vec<u8>,
     /// Where the first of them will lie.
     pub(super) base: u32,
+    /// New pictures and their places, by old places.
+    pub(super) known: HashMap<u32, Option<(Blip, u32)>>,
+}
+
+impl Elsewhere<'_> {
+    /// The place that a picture gets.
+    fn add(&mut self, blip: &Blip) -> Result<u32, Failure> {
+        let at = self.base + u32_of(self.out.len())?;
+        self.out.extend(&blip.record);
+        Ok(at)
+    }
+
+    /// The picture that was at `at`, once for all that name it; `None`: there is none.
+    fn moved(&mut self, at: u32, place: &str, job: &mut Job<'_>) -> Result<&Option<(Blip, u32)>, Failure> {
+        if !self.known.contains_key(&at) {
+            let record = self.word.get(usize_of(at)?..).map(Record::parse);
+            let picture = match record {
+                Some(Ok((record, _))) => {
+                    let blip = Blip::rebuild(&record, place, job)?;
+                    let new = self.add(&blip)?;
+                    Some((blip, new))
+                }
+                _ => None,
+            };
+            self.known.insert(at, picture);
+        }
+        Ok(self.known.get(&at).unwrap_or(&None))
+    }
 }
 
 /// All drawings of a document anew.
@@ -177,23 +207,17 @@ fn store(
             .ok_or_else(|| broken("too many pictures"))?;
         let entry = entry?;
         let references = entry.u32_at(24).unwrap_or(1).min(1 << 16);
-        let blip = match Entry::parse(entry)? {
+        let picture = match Entry::parse(entry)? {
             Entry::Empty => None,
-            Entry::Here(record) => Some(Blip::rebuild(&record, PLACE, job)?),
-            Entry::Elsewhere(at) => {
-                let record = elsewhere.word.get(usize_of(at)?..).map(Record::parse);
-                match record {
-                    Some(Ok((record, _))) => Some(Blip::rebuild(&record, PLACE, job)?),
-                    _ => None,
-                }
+            Entry::Here(record) => {
+                let blip = Blip::rebuild(&record, PLACE, job)?;
+                let at = elsewhere.add(&blip)?;
+                Some((blip, at))
             }
+            Entry::Elsewhere(at) => elsewhere.moved(at, PLACE, job)?.clone(),
         };
-        match blip {
-            Some(blip) => {
-                let at = elsewhere.base + u32_of(elsewhere.out.len())?;
-                Entry::put(&mut body, &blip, references, Some(at))?;
-                elsewhere.out.extend(&blip.record);
-            }
+        match picture {
+            Some((blip, at)) => Entry::put(&mut body, &blip, references, Some(at))?,
             None => Entry::put_empty(&mut body)?,
         }
     }

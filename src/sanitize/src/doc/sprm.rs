@@ -102,10 +102,11 @@ pub(super) fn clean(list: &[u8], mut fate: impl FnMut(&Prl<'_>) -> Fate) -> Vec<
     out
 }
 
-/// The modifiers that may stay in styles, sections, lists, and whatever else is no single run of text.
+/// The modifiers that may stay in styles, sections, lists, and whatever else is no single run of text. Tracked changes there
+/// would make another instruction of a field than the one that was decided on.
 pub(super) fn clean_shared(list: &[u8]) -> Vec<u8> {
     clean(list, |prl| match prl.code {
-        SPECIAL => Fate::Drop,
+        SPECIAL | DELETED | INSERTED => Fate::Drop,
         _ => Fate::ByList,
     })
 }

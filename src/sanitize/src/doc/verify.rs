@@ -246,7 +246,7 @@ impl Proof<'_> {
         let plc = self.required(index)?;
         let count = plc.len().saturating_sub(4) / 8;
         let first = u32_at(plc, 4 * (count + 1))?;
-        let runs = fkp::read(kind, plc, self.word)?;
+        let runs = fkp::read(kind, plc, self.word, |_| Ok(()))?;
         let (pages, table, count) = fkp::write(kind, &runs, first)?;
         let at = usize_of(first)?.saturating_mul(PAGE);
         if slice(self.word, at, pages.len())? != pages || table != plc {
@@ -298,6 +298,7 @@ impl Proof<'_> {
                     }
                     cover.add_again(at..at + 2 + length);
                 }
+                sprm::DELETED | sprm::INSERTED => return unproved("a paragraph hides a part of a field"),
                 code if sprm::LISTED.binary_search(&code).is_ok() && !MODIFIERS.contains(&code) => {}
                 _ => return unproved("a paragraph has a property that is not known"),
             }
@@ -401,19 +402,53 @@ fn instruction(instruction: &str) -> Result<(), Failure> {
             false => Ok(()),
         };
     };
-    let rest = words.get(link.len()..).unwrap_or_default().trim_start();
-    let is_local = rest.starts_with("\\l") || rest.starts_with("\"\" \\l") || rest.contains("\\l");
-    let address = rest.trim_start_matches(['"', '\u{201c}', '\u{201d}', '\u{201e}']);
-    let end = address.find(['"', '\u{201c}', '\u{201d}', ' ', '\t']).unwrap_or(address.len());
-    let address = address.get(..end).unwrap_or_default();
-    let is_fine = rest.starts_with('\\')
-        || address.is_empty() && is_local
-        || address.starts_with('#')
-        || is_web(address);
-    match is_fine {
+    match words.get(link.len()..).is_some_and(is_safe_link) {
         true => Ok(()),
         false => unproved("a field links to something else than the web or mail"),
     }
+}
+
+/// Whether everything among a link's arguments that is not a switch's own is an address of the web, of mail or of a place in
+/// the document.
+fn is_safe_link(arguments: &str) -> bool {
+    const QUOTES: [char; 4] = ['"', '\u{201c}', '\u{201d}', '\u{201e}'];
+    const WITH_ARGUMENT: &str = "lots*";
+    // What a field in it would come to is not known.
+    if arguments.contains(char::from(0x13)) {
+        return false;
+    }
+    let mut is_switch_argument = false;
+    let mut has_address = false;
+    let mut is_local = false;
+    let mut rest = arguments.trim_start_matches(is_space);
+    while let Some(first) = rest.chars().next() {
+        if first == '\\' && !rest.starts_with("\\\\") {
+            let switch = rest.chars().nth(1).unwrap_or(' ').to_ascii_lowercase();
+            is_switch_argument = WITH_ARGUMENT.contains(switch);
+            is_local |= switch == 'l';
+            rest = rest.get(1..).unwrap_or_default();
+            rest = rest.get(rest.chars().next().map_or(0, char::len_utf8)..).unwrap_or_default();
+        } else {
+            let is_quoted = QUOTES.contains(&first);
+            let body = rest.get(if is_quoted { first.len_utf8() } else { 0 }..).unwrap_or_default();
+            let end = body.find(|c| if is_quoted { QUOTES.contains(&c) } else { is_space(c) });
+            let (argument, behind) = body.split_at(end.unwrap_or(body.len()));
+            if !std::mem::take(&mut is_switch_argument) && !argument.is_empty() {
+                if !argument.starts_with('#') && !is_web(argument) {
+                    return false;
+                }
+                has_address = true;
+            }
+            rest = behind.strip_prefix(|c| is_quoted && QUOTES.contains(&c)).unwrap_or(behind);
+        }
+        rest = rest.trim_start_matches(is_space);
+    }
+    has_address || is_local
+}
+
+/// White space, and what stands for something else than a letter.
+fn is_space(c: char) -> bool {
+    c.is_whitespace() || c == char::from(1)
 }
 
 /// What follows the beginning of a field.
