@@ -43,7 +43,7 @@ use crate::job::Job;
 use crate::options::{Metadata, Signed};
 use crate::summary;
 
-pub(crate) use verify::{is_picture, verify};
+pub(crate) use verify::verify;
 
 /// Names of streams and of a storage (MS-PPT 2.1).
 const DOCUMENT: &str = "PowerPoint Document";

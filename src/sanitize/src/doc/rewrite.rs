@@ -255,6 +255,7 @@ impl Document<'_> {
             let objects: Vec<u32> =
                 positions().filter(|&at| self.text.unit(at) == OBJECT && !self.is_blank(at)).collect();
             let mut location = None;
+            let has_objects = !objects.is_empty();
             if marks.special && !objects.is_empty() {
                 location = self.object(marks, job)?;
                 if location.is_none() {
@@ -263,6 +264,7 @@ impl Document<'_> {
             }
             let shown = sprm::clean(&run.properties, |prl| match (prl.code, location) {
                 (sprm::PICTURE_LOCATION, Some(location)) => Fate::Place(location),
+                (sprm::PICTURE_LOCATION, None) if prl.long() == 0 && !has_objects => Fate::Place(0),
                 _ => Fate::ByList,
             });
             // Whose data it is goes with the location.

@@ -30,6 +30,8 @@ struct Fixture {
     /// Bytes of the WordDocument stream behind everything.
     behind: Vec<u8>,
     flags: u16,
+    /// Which program wrote it.
+    program: [u8; 8],
     root: Storage<'static>,
 }
 
@@ -43,6 +45,7 @@ fn with(text: &str) -> Fixture {
         data: Vec::new(),
         behind: Vec::new(),
         flags: 0x1200,
+        program: [0; 8],
         root: Storage::new("Root Entry", CLASS),
     };
     let fields: Vec<(u32, u8)> = (0..)
@@ -125,6 +128,7 @@ impl Fixture {
         put(0, &[0xec, 0xa5, 0xc1, 0]);
         put(10, &self.flags.to_le_bytes());
         put(32, &[14, 0]);
+        put(34, &self.program);
         put(62, &[22, 0]);
         put(76, &u32::try_from(places.len() - 1).unwrap().to_le_bytes());
         put(152, &[0x6c, 0]);
@@ -658,4 +662,16 @@ fn modifiers_are_charged_as_they_are_read() {
     let old = [&200_u16.to_le_bytes(), [0xff; 200].as_slice()].concat();
     let (result, ..) = bench(&limits, |job| super::data::Data::new(&old).modifiers(0, job));
     assert!(matches!(result, Err(Failure::Limit { .. })));
+}
+
+#[test]
+fn place_of_no_picture_stays_zero_and_programs_mark_stays() {
+    let mut fixture = with("text\r");
+    fixture.program = *b"bjbj\x01\x02\x03\x04";
+    let list = [modifier(sprm::PICTURE_LOCATION, &[0; 4]), modifier(0x0835, &[1])].concat();
+    fixture.runs = vec![(0..2, list.clone()), (2..3, modifier(sprm::PICTURE_LOCATION, &[7, 0, 0, 0]))];
+    let new = rebuilt(fixture);
+    assert!(memchr::memmem::find(&new.word, &list).is_some());
+    assert!(memchr::memmem::find(&new.word, &modifier(sprm::PICTURE_LOCATION, &[7])).is_none());
+    assert_eq!(&new.word[34..42], b"bjbj\x01\x02\x03\x04");
 }

@@ -159,6 +159,13 @@ impl Text {
             .collect()
     }
 
+    /// Whether a character in a part of the stream may stand for something.
+    pub(super) fn has_object(&self, bytes: &Range<u32>) -> bool {
+        self.within(bytes)
+            .into_iter()
+            .any(|(positions, ..)| positions.into_iter().any(|position| self.unit(position) == OBJECT))
+    }
+
     /// Where each character is in the stream, and its bytes.
     pub(super) fn places(&self) -> impl Iterator<Item = (u32, u32)> {
         self.pieces.iter().flat_map(|piece| {

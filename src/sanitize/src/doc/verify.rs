@@ -15,11 +15,9 @@ use crate::compound::{self, Compound};
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::job::Job;
-use crate::limits::Limits;
 use crate::markup::link::is_web;
-use crate::office_art::{Record, Records, number_of};
+use crate::office_art::{Record, Records, is_dangerous, is_picture};
 use crate::options::Metadata;
-use crate::ppt::is_picture;
 use crate::summary;
 
 /// Structures of the table stream that may be there, by the number of their pair.
@@ -60,12 +58,6 @@ const TYPES: [u8; 17] =
 /// Modifiers that make an object of a character, or contain others.
 const MODIFIERS: [u16; 4] = [0x080a, 0x0856, 0x680e, 0xca47];
 
-/// Shape properties that fetch or run something, or are files in themselves.
-const PROPERTIES: [u16; 14] = [
-    0x0105, 0x0106, 0x0110, 0x0187, 0x0188, 0x01c6, 0x01c7, 0x0382, 0x038e, 0x0397, 0x0398, 0x039a, 0x03a5,
-    0x03a9,
-];
-
 /// Proves a rebuilt document.
 pub(crate) fn verify(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<(), Failure> {
     search(bytes, job).map_err(|failure| match failure {
@@ -99,7 +91,7 @@ fn search(bytes: &[u8], job: &mut Job<'_>) -> Result<(), Failure> {
     }
     let table = file.root.stream(fib.table_name()).unwrap_or_default();
     let data = file.root.stream(DATA).unwrap_or_default();
-    Proof { fib, word, table, data, limits: job.limits, metadata: job.options.metadata }.all()
+    Proof { fib, word, table, data, metadata: job.options.metadata }.all(job)
 }
 
 struct Proof<'a> {
@@ -107,12 +99,11 @@ struct Proof<'a> {
     word: &'a [u8],
     table: &'a [u8],
     data: &'a [u8],
-    limits: &'a Limits,
     metadata: Metadata,
 }
 
 impl Proof<'_> {
-    fn all(&self) -> Result<(), Failure> {
+    fn all(&self, job: &mut Job<'_>) -> Result<(), Failure> {
         let entries = self.structures()?;
         let first = self.fib.written_length();
         let text = Text::parse(self.required(entry::PIECES)?, self.word, first, self.fib.characters())?;
@@ -132,14 +123,14 @@ impl Proof<'_> {
         let characters = self.pages(Kind::Characters, entry::CHARACTERS, &mut word)?;
         let paragraphs = self.pages(Kind::Paragraphs, entry::PARAGRAPHS, &mut word)?;
         for run in &characters.0 {
-            self.characters(run, &mut data)?;
+            self.characters(run, &text, &mut data, job)?;
         }
         for run in &paragraphs.0 {
             self.paragraphs(run, &mut data)?;
         }
         data.prove(self.data, true)?;
         if let Some(drawings) = self.structure(entry::DRAWINGS)? {
-            self.drawings(drawings, &mut word)?;
+            self.drawings(drawings, &mut word, job)?;
         }
         self.sections(&mut word)?;
         word.prove(self.word, false)?;
@@ -256,7 +247,13 @@ impl Proof<'_> {
         Ok((runs, (first, count)))
     }
 
-    fn characters(&self, run: &Run, cover: &mut Cover) -> Result<(), Failure> {
+    fn characters(
+        &self,
+        run: &Run,
+        text: &Text,
+        cover: &mut Cover,
+        job: &mut Job<'_>,
+    ) -> Result<(), Failure> {
         let mut location = None;
         let mut is_data = false;
         for prl in sprm::prls(&run.properties) {
@@ -272,6 +269,10 @@ impl Proof<'_> {
         }
         let Some(at) = location else { return Ok(()) };
         let at = usize_of(at)?;
+        // Nothing stands for anything.
+        if at == 0 && !text.has_object(&(run.start..run.end)) {
+            return Ok(());
+        }
         let whole = slice(self.data, at, usize_of(u32_at(self.data, at)?)?)?;
         cover.add_again(at..at + whole.len());
         if is_data {
@@ -283,7 +284,7 @@ impl Proof<'_> {
         if whole.get(4..8) != Some(&[68, 0, 0x64, 0]) {
             return unproved("a picture in the text is of another kind");
         }
-        self.records(whole.get(68..).unwrap_or_default(), None)
+        self.records(whole.get(68..).unwrap_or_default(), None, job)
     }
 
     fn paragraphs(&self, run: &Run, cover: &mut Cover) -> Result<(), Failure> {
@@ -325,19 +326,24 @@ impl Proof<'_> {
         Ok(())
     }
 
-    fn drawings(&self, drawings: &[u8], word: &mut Cover) -> Result<(), Failure> {
+    fn drawings(&self, drawings: &[u8], word: &mut Cover, job: &mut Job<'_>) -> Result<(), Failure> {
         let (_, mut rest) = Record::parse(drawings)?;
-        self.records(drawings.get(..drawings.len() - rest.len()).unwrap_or_default(), Some(word))?;
+        self.records(drawings.get(..drawings.len() - rest.len()).unwrap_or_default(), Some(word), job)?;
         while let Some((_, drawing)) = rest.split_first() {
             let (_, behind) = Record::parse(drawing)?;
-            self.records(drawing.get(..drawing.len() - behind.len()).unwrap_or_default(), None)?;
+            self.records(drawing.get(..drawing.len() - behind.len()).unwrap_or_default(), None, job)?;
             rest = behind;
         }
         Ok(())
     }
 
     /// Records and all that is in them. `word`: pictures may lie in the WordDocument stream.
-    fn records(&self, records: &[u8], mut word: Option<&mut Cover>) -> Result<(), Failure> {
+    fn records(
+        &self,
+        records: &[u8],
+        mut word: Option<&mut Cover>,
+        job: &mut Job<'_>,
+    ) -> Result<(), Failure> {
         let mut levels = vec![Records(records)];
         while let Some(records) = levels.last_mut() {
             let Some(record) = records.next() else {
@@ -352,10 +358,10 @@ impl Proof<'_> {
                 0xf00a if record.u32_at(4).is_none_or(|flags| flags & 0x10 != 0) => {
                     return unproved("a shape is an object");
                 }
-                0xf00b | 0xf121 | 0xf122 if PROPERTIES.iter().any(|id| number_of(&record, *id).is_some()) => {
+                0xf00b | 0xf121 | 0xf122 if is_dangerous(&record) => {
                     return unproved("a shape has a property that fetches or runs something");
                 }
-                0xf007 => self.picture(&record, word.as_deref_mut())?,
+                0xf007 => self.picture(&record, word.as_deref_mut(), job)?,
                 0xf000..=0xf005 | 0xf006..=0xf012 | 0xf014 | 0xf017 | 0xf118..=0xf122 => {}
                 _ => return unproved("there is a drawing record of an unknown kind"),
             }
@@ -367,7 +373,12 @@ impl Proof<'_> {
     }
 
     /// An entry of a list of pictures, and its picture.
-    fn picture(&self, entry: &Record<'_>, word: Option<&mut Cover>) -> Result<(), Failure> {
+    fn picture(
+        &self,
+        entry: &Record<'_>,
+        word: Option<&mut Cover>,
+        job: &mut Job<'_>,
+    ) -> Result<(), Failure> {
         let size = usize_of(entry.u32_at(20).unwrap_or_default())?;
         let at = entry.u32_at(28).unwrap_or_default();
         let whole = match (entry.body.len(), word) {
@@ -382,7 +393,7 @@ impl Proof<'_> {
         };
         let (picture, behind) = Record::parse(whole)?;
         match behind.is_empty() {
-            true => is_picture(&picture, self.limits),
+            true => is_picture(&picture, job),
             false => unproved("there are bytes behind a picture"),
         }
     }

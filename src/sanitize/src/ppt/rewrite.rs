@@ -204,7 +204,9 @@ impl Rewriter<'_, '_, '_> {
             Special::TextAction => {}
             Special::Font => {
                 // Name 64, character set, flags, type, pitch.
-                let Some(mut body) = fixed::<68>(record) else { return self.dropped(record) };
+                // Fonts are known by their place, so one that is cut short keeps it.
+                let mut body = [0; 68];
+                body.iter_mut().zip(record.body).for_each(|(to, from)| *to = *from);
                 body[65] = 0;
                 put(out, record.version, record.instance, record.kind, &body)?;
             }

@@ -116,6 +116,15 @@ fn embedded_fonts() {
 }
 
 #[test]
+fn a_font_cut_short_keeps_its_place() {
+    let clean =
+        Deck { fonts: vec![atom(0x0fb7, b"A\0"), atom(0x0fb7, &[7; 68])], ..Deck::default() }.rebuilt();
+    let fonts: Vec<_> = clean.records(0x0fb7).collect();
+    assert_eq!(fonts.len(), 2);
+    assert_eq!(fonts[0].len(), 68);
+}
+
+#[test]
 fn routing_slips_and_user_names() {
     let document = vec![atom(0x0406, b"jane@example.org"), container(0x0402, &[string(0, "linked")])];
     let clean = Deck { document, user: "jane", ..Deck::default() }.rebuilt();
