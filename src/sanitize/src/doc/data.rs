@@ -173,7 +173,7 @@ pub(super) fn form(old: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
         out.extend([0; 4]);
     }
     if bits & 3 == 2 && bits & HAS_CHOICES != 0 {
-        super::tables::strings(&mut reader, &mut out)?;
+        super::tables::strings(&mut reader, &mut out, 0)?;
     }
     let length = u32_of(out.len())?;
     put(&mut out, 0, &length.to_le_bytes());

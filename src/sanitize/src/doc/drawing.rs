@@ -5,7 +5,7 @@
 //! WordDocument: …                                          └▶ BLIP …
 //! ```
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::bytes::{broken, u32_of, usize_of};
 use crate::failure::Failure;
@@ -33,6 +33,9 @@ const COPIED: &[(u16, usize)] = &[
     (kind::RECENT_COLOURS, 64),
     (kind::MENU_COLOURS, 16),
 ];
+
+/// Records that a container has but one of.
+const ONCE: [u16; 5] = [kind::DGG, kind::DG, kind::REGROUP_ITEMS, kind::RECENT_COLOURS, kind::MENU_COLOURS];
 
 /// Containers whose children are looked at one by one.
 const CONTAINERS: [u16; 5] = [
@@ -161,8 +164,14 @@ fn copy(
             return store(record, out, elsewhere, job);
         }
         container if CONTAINERS.contains(&container) && record.is_container() => {
+            let mut seen = HashSet::new();
             for child in record.children() {
-                copy(&child?, &mut body, elsewhere.as_deref_mut(), depth + 1, job)?;
+                let child = child?;
+                if ONCE.contains(&child.kind) && !seen.insert(child.kind) {
+                    job.removed(Removed::new(What::UnknownPart, "drawing record that is there twice", 1));
+                    continue;
+                }
+                copy(&child, &mut body, elsewhere.as_deref_mut(), depth + 1, job)?;
             }
         }
         kind::PROPERTIES | kind::SECOND_PROPERTIES | kind::THIRD_PROPERTIES => {
@@ -174,7 +183,9 @@ fn copy(
         }
         copied
             if !record.is_container()
-                && COPIED.iter().any(|(kind, max)| *kind == copied && record.body.len() <= *max) =>
+                && COPIED.iter().any(|(kind, max)| *kind == copied && record.body.len() <= *max)
+                && !super::tables::hides_file(record.body)
+                && (copied != kind::DGG || is_whole_group(record)) =>
         {
             body.extend(record.body);
             if copied == kind::SHAPE {
@@ -188,6 +199,12 @@ fn copy(
         }
     }
     put(out, record.version, record.instance, record.kind, &body)
+}
+
+/// Whether the record on all drawings has as many entries as it says, of eight bytes, behind its 16.
+fn is_whole_group(record: &Record<'_>) -> bool {
+    let count = record.u32_at(4).and_then(|count| usize_of(count).ok()).unwrap_or_default();
+    record.body.len() == 16 + 8 * count.saturating_sub(1)
 }
 
 /// The list of pictures; the pictures themselves go to `elsewhere`.

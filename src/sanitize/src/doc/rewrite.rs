@@ -115,6 +115,20 @@ pub(super) fn rebuild(
         }
     }
 
+    let is_there = |index: usize| {
+        new.get(index).is_some_and(|structure| structure.as_ref().is_some_and(|s| !s.is_empty()))
+    };
+    for index in tables::incomplete(is_there) {
+        job.removed(Removed::new(
+            What::UnknownPart,
+            "notes, comments, bookmarks or boxes that are not whole",
+            1,
+        ));
+        if let Some(place) = new.get_mut(index) {
+            *place = None;
+        }
+    }
+
     let mut new_table = Vec::new();
     let mut entries = Vec::new();
     for (index, structure) in new.iter().enumerate() {
@@ -397,10 +411,9 @@ fn sections(
 ) -> Result<Vec<u8>, Failure> {
     const ENTRY: usize = 12;
     const NONE: u32 = 0xffff_ffff;
-    let positions =
-        tables::positions(plc, ENTRY).ok_or_else(|| broken("the table of sections is damaged"))?;
-    let (positions, entries) = plc.split_at_checked(4 * positions.len()).unwrap_or_default();
-    let mut out = positions.to_vec();
+    let positions = tables::texts(plc, ENTRY).ok_or_else(|| broken("the table of sections is damaged"))?;
+    let entries = plc.get(4 * positions.len()..).unwrap_or_default();
+    let mut out: Vec<u8> = positions.iter().flat_map(|position| position.to_le_bytes()).collect();
     let mut known = HashMap::new();
     for entry in entries.chunks_exact(ENTRY) {
         let mut reader = Reader::new(entry);

@@ -675,3 +675,100 @@ fn place_of_no_picture_stays_zero_and_programs_mark_stays() {
     assert!(memchr::memmem::find(&new.word, &modifier(sprm::PICTURE_LOCATION, &[7])).is_none());
     assert_eq!(&new.word[34..42], b"bjbj\x01\x02\x03\x04");
 }
+
+fn numbers(numbers: &[u32]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+}
+
+#[test]
+fn last_position_without_a_meaning_is_written_anew() {
+    let mut fixture = with("text\r");
+    fixture.structures.insert(11, numbers(&[0, 5, 9, 0]));
+    let new = rebuilt(fixture);
+    assert!(memchr::memmem::find(&new.table, &numbers(&[0, 5, 9, 9])).is_some());
+    let mut fixture = with("text\r");
+    fixture.structures.insert(11, numbers(&[0, 9, 5, 10]));
+    let new = rebuilt(fixture);
+    assert!(memchr::memmem::find(&new.table, &numbers(&[0, 9, 5])).is_none());
+}
+
+#[test]
+fn half_of_a_group_of_structures_goes() {
+    let mut fixture = with("text\r");
+    fixture.structures.insert(2, [numbers(&[1, 2]), vec![1, 0]].concat());
+    let reference = numbers(&[1, 2]);
+    let new = rebuilt(fixture);
+    assert!(memchr::memmem::find(&new.table, &reference).is_none() && new.has_lost(What::UnknownPart));
+    let mut fixture = with("text\r");
+    fixture.structures.insert(2, [numbers(&[1, 2]), vec![1, 0]].concat());
+    fixture.structures.insert(3, numbers(&[0, 1, 2]));
+    assert!(memchr::memmem::find(&rebuilt(fixture).table, &reference).is_some());
+}
+
+#[test]
+fn data_between_strings_is_no_place_to_hide() {
+    let mut fixture = with("text\r");
+    let name = [3, 0, b'a', 0, b'b', 0, b'c', 0];
+    let names = [[0xff, 0xff, 1, 0, 6, 0].as_slice(), &name, b"hidden"].concat();
+    fixture.structures.insert(51, names);
+    assert!(!rebuilt(fixture).has("hidden"));
+}
+
+#[test]
+fn files_in_what_is_no_text_are_found() {
+    for file in [&crate::compound::MAGIC[..], b"PK\x03\x04payload", b"%PDF-1.7", b"MZ\x90\0payload"] {
+        let mut fixture = with("text\r");
+        fixture.structures.insert(31, [&[0; 84], file, &[0; 16]].concat());
+        // A tab list and a border.
+        let list = [[0x15, 0xc6, u8::try_from(file.len()).unwrap()].as_slice(), file].concat();
+        fixture.runs = vec![(0..2, list)];
+        let new = rebuilt(fixture);
+        for stream in [&new.word, &new.table] {
+            assert!(memchr::memmem::find(stream, file).is_none());
+        }
+    }
+}
+
+#[test]
+fn modifiers_longer_than_their_kind_go() {
+    let short = [0x71, 0xca, 10, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1];
+    assert_eq!(sprm::clean_shared(&short), short);
+    assert!(sprm::clean_shared(&[0x71, 0xca, 11, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]).is_empty());
+}
+
+#[test]
+fn head_of_the_styles_has_nothing_behind_its_parts() {
+    let head = |more: &[u8]| {
+        let mut head = [0; 20];
+        head[2] = 10;
+        head[6] = 1;
+        let head = [&head, [4, 0, 1, 2, 3, 4].as_slice(), more].concat();
+        [u16::try_from(head.len()).unwrap().to_le_bytes().as_slice(), &head].concat()
+    };
+    let bold = [3, 0, 0, 0, 0x35, 8, 1, 0, 0, 0, 0];
+    assert_eq!(super::styles::rebuild(&head(&bold)).unwrap(), head(&bold));
+    let long = [bold.as_slice(), b"payload"].concat();
+    assert_eq!(super::styles::rebuild(&head(&long)).unwrap(), head(&bold));
+    assert_eq!(super::styles::rebuild(&head(b"payload")).unwrap(), head(b""));
+    let mut other = head(b"");
+    other[4] = 200;
+    assert!(super::styles::rebuild(&other).is_err());
+}
+
+#[test]
+fn records_of_a_drawing_that_are_there_twice_or_too_long_go() {
+    let drawings = |group: &[u8], times: usize| {
+        let (mut children, mut drawings) = (Vec::new(), Vec::new());
+        for _ in 0..times {
+            put(&mut children, 0, 0, kind::DGG, group).unwrap();
+        }
+        put(&mut drawings, 0xf, 0, kind::DGG_CONTAINER, &children).unwrap();
+        let mut fixture = with("text\r");
+        fixture.structures.insert(entry::DRAWINGS, drawings);
+        rebuilt(fixture)
+    };
+    let group = numbers(&[0x401, 2, 1, 1, 1, 1]);
+    let count = |new: &Rebuilt| memchr::memmem::find_iter(&new.table, &group).count();
+    assert_eq!(count(&drawings(&group, 2)), 1);
+    assert_eq!(count(&drawings(&[&group, b"payload.".as_slice()].concat(), 1)), 0);
+}

@@ -3,7 +3,7 @@
 //! Three things together: writing anew what is read gives the same bytes; every byte that no structure accounts for is 0; and
 //! in the text, the formatting, the drawings and the Data stream nothing is found that fetches, runs or embeds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 use super::bytes::{slice, u32_at, usize_of};
@@ -189,6 +189,10 @@ impl Proof<'_> {
             expected.extend(structure);
             expected.extend(behind);
         }
+        let is_there = |index| self.structure(index).is_ok_and(|structure| structure.is_some());
+        if !tables::incomplete(is_there).is_empty() {
+            return unproved("structures are there without others that they need");
+        }
         let (there, behind) = self.table.split_at_checked(expected.len()).unwrap_or_default();
         match there == expected && behind.iter().all(|&byte| byte == 0) {
             true => Ok(entries),
@@ -310,6 +314,13 @@ impl Proof<'_> {
     fn sections(&self, word: &mut Cover) -> Result<(), Failure> {
         let Some(plc) = self.structure(entry::SECTIONS)? else { return Ok(()) };
         let entries = 4 * (plc.len().saturating_sub(4) / 16 + 1);
+        let is_sound = tables::texts(plc, 12).is_some_and(|positions| {
+            let positions: Vec<u8> = positions.iter().flat_map(|position| position.to_le_bytes()).collect();
+            plc.starts_with(&positions)
+        });
+        if !is_sound {
+            return unproved("the sections are out of order");
+        }
         for entry in plc.get(entries..).unwrap_or_default().as_chunks::<12>().0 {
             let at = u32_at(entry.as_slice(), 2)?;
             if at == u32::MAX {
@@ -344,8 +355,8 @@ impl Proof<'_> {
         mut word: Option<&mut Cover>,
         job: &mut Job<'_>,
     ) -> Result<(), Failure> {
-        let mut levels = vec![Records(records)];
-        while let Some(records) = levels.last_mut() {
+        let mut levels = vec![(Records(records), HashSet::new())];
+        while let Some((records, seen)) = levels.last_mut() {
             let Some(record) = records.next() else {
                 if !records.0.is_empty() {
                     return unproved("there are bytes behind the last drawing record");
@@ -355,6 +366,9 @@ impl Proof<'_> {
             };
             let record = record?;
             match record.kind {
+                0xf006 | 0xf008 | 0xf118 | 0xf11a | 0xf11e if !seen.insert(record.kind) => {
+                    return unproved("a drawing record is there twice");
+                }
                 0xf00a if record.u32_at(4).is_none_or(|flags| flags & 0x10 != 0) => {
                     return unproved("a shape is an object");
                 }
@@ -366,7 +380,7 @@ impl Proof<'_> {
                 _ => return unproved("there is a drawing record of an unknown kind"),
             }
             if record.version == 0xf {
-                levels.push(record.children());
+                levels.push((record.children(), HashSet::new()));
             }
         }
         Ok(())
