@@ -23,7 +23,7 @@ mod record;
 mod store;
 
 pub(crate) use blip::Blip;
-pub(crate) use proof::is_picture;
+pub(crate) use proof::{group_length, hides_file, is_picture};
 #[cfg(test)]
 pub(crate) use properties::number_of;
 pub(crate) use properties::{Properties, is_dangerous};

@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use super::bytes::{broken, u32_of, usize_of};
 use crate::failure::Failure;
 use crate::job::Job;
-use crate::office_art::{Blip, Entry, Properties, Record, Records, kind, put};
+use crate::office_art::{Blip, Entry, Properties, Record, Records, group_length, hides_file, kind, put};
 use crate::report::{Removed, What};
 
 /// Containers within containers.
@@ -184,7 +184,7 @@ fn copy(
         copied
             if !record.is_container()
                 && COPIED.iter().any(|(kind, max)| *kind == copied && record.body.len() <= *max)
-                && !super::tables::hides_file(record.body)
+                && !hides_file(record.body)
                 && (copied != kind::DGG || is_whole_group(record)) =>
         {
             body.extend(record.body);
@@ -203,8 +203,7 @@ fn copy(
 
 /// Whether the record on all drawings has as many entries as it says, of eight bytes, behind its 16.
 fn is_whole_group(record: &Record<'_>) -> bool {
-    let count = record.u32_at(4).and_then(|count| usize_of(count).ok()).unwrap_or_default();
-    record.body.len() == 16 + 8 * count.saturating_sub(1)
+    group_length(record) == Some(record.body.len())
 }
 
 /// The list of pictures; the pictures themselves go to `elsewhere`.

@@ -119,13 +119,11 @@ pub(super) fn rebuild(
         new.get(index).is_some_and(|structure| structure.as_ref().is_some_and(|s| !s.is_empty()))
     };
     for index in tables::incomplete(is_there) {
-        job.removed(Removed::new(
-            What::UnknownPart,
-            "notes, comments, bookmarks or boxes that are not whole",
-            1,
-        ));
-        if let Some(place) = new.get_mut(index) {
-            *place = None;
+        const PLACE: &str = "notes, comments, bookmarks or boxes that are not whole";
+        let structure = new.get_mut(index).and_then(Option::take).unwrap_or_default();
+        // One position alone is a table of nothing.
+        if structure.len() > 4 {
+            job.removed(Removed::new(What::UnknownPart, PLACE, 1));
         }
     }
 

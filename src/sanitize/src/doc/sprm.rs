@@ -45,7 +45,7 @@ impl Prl<'_> {
         let length = LENGTHS.iter().find(|(codes, _)| codes.contains(&self.code)).map(|(_, length)| *length);
         LISTED.binary_search(&self.code).is_ok()
             && length.is_none_or(|length| self.operand.len() == 1 + length)
-            && !super::tables::hides_file(self.operand)
+            && !crate::office_art::hides_file(self.operand)
     }
 
     /// A switch that is on, or that turns what the style says.

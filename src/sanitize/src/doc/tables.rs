@@ -5,6 +5,7 @@
 
 use super::bytes::{Reader, broken};
 use crate::failure::Failure;
+use crate::office_art::hides_file;
 use crate::options::Metadata;
 use crate::report::What;
 
@@ -63,9 +64,6 @@ const GROUPS: &[(Option<usize>, &[usize])] = &[
     (None, &[56, 75]),
     (None, &[58, 76]),
 ];
-
-/// Files that would be found in the middle of another: compound, ZIP, PDF, program.
-const SIGNATURES: [&[u8]; 4] = [&crate::compound::MAGIC, b"PK\x03\x04", b"%PDF-", b"MZ\x90\0"];
 
 /// Structures that only say where on the screen or on the page something was, or that Word makes anew.
 const CACHES: &[usize] = &[
@@ -157,11 +155,6 @@ pub(super) fn copy(index: usize, bytes: &[u8], metadata: Metadata) -> Option<Vec
         Shape::Settings => out = settings(bytes, metadata),
     }
     (!hides_file(&out)).then_some(out)
-}
-
-/// Whether bytes that are no text have the beginning of a file in them.
-pub(super) fn hides_file(bytes: &[u8]) -> bool {
-    SIGNATURES.iter().any(|signature| memchr::memmem::find(bytes, signature).is_some())
 }
 
 /// The structures that are of no use, because others are not there.

@@ -1,4 +1,4 @@
-//! Pictures of rebuilt drawings, as a verifier looks at them.
+//! What a verifier asks of rebuilt drawings: is a picture what its record says, does a record hide a file, is it as long as it says?
 
 use std::borrow::Cow;
 use std::io::Read as _;
@@ -9,6 +9,21 @@ use crate::failure::Failure;
 use crate::format::Format;
 use crate::identify::{Declared, identify};
 use crate::job::Job;
+
+/// Files that would be found in the middle of another: compound, ZIP, PDF, program.
+const SIGNATURES: [&[u8]; 4] = [&crate::compound::MAGIC, b"PK\x03\x04", b"%PDF-", b"MZ\x90\0"];
+
+/// Whether bytes that are no text have the beginning of a file in them.
+pub(crate) fn hides_file(bytes: &[u8]) -> bool {
+    SIGNATURES.iter().any(|signature| memchr::memmem::find(bytes, signature).is_some())
+}
+
+/// The length of the body of the record on all drawings (OfficeArtFDGGBlock, MS-ODRAW 2.2.48), by what it says itself: 16 bytes, and
+/// 8 for each of so many less one.
+pub(crate) fn group_length(record: &Record<'_>) -> Option<usize> {
+    let count = usize::try_from(record.u32_at(4)?).ok()?;
+    count.saturating_sub(1).checked_mul(8)?.checked_add(16)
+}
 
 /// The record's file is a picture of the type that the record says, and proved as one that was rebuilt.
 pub(crate) fn is_picture(record: &Record<'_>, job: &mut Job<'_>) -> Result<(), Failure> {

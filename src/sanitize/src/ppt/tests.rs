@@ -233,3 +233,34 @@ fn the_description_stays_when_wanted() {
     assert_eq!(again.unwrap().0, once);
     assert!(report.removed.is_empty());
 }
+
+#[test]
+fn bytes_behind_what_a_record_has_by_its_kind() {
+    let variant = |kind: u8, value: &[u8]| atom(0xf142, &[&[kind], value].concat());
+    let colours = [[0; 12].as_slice(), &[3; 44]].concat();
+    for (record, kind, length) in [
+        (atom(0xf138, &[[0; 20].as_slice(), b"payload"].concat()), 0xf138, 20),
+        (variant(0, b"\0payload"), 0xf142, 2),
+        (variant(1, b"\0\0\0\0payload"), 0xf142, 5),
+        (variant(9, b"payload"), 0xf142, 0),
+        (atom(0x0fe7, &[&colours, b"payload".as_slice()].concat()), 0x0fe7, 56),
+        (atom(0x0fa2, b"\0\0\0\0\0\0payl"), 0x0fa2, 6),
+        (atom(0x0fa1, b"\0\0\0\0PK\x03\x04payload"), 0x0fa1, 0),
+    ] {
+        let deck = match kind {
+            0xf138 => {
+                let node = container(0xf144, &[atom(0xf127, &[0; 32]), container(0xf12f, &[record])]);
+                Deck { slide: vec![tag("___PPT10", &[node])], ..Deck::default() }
+            }
+            0xf142 => {
+                let node = container(0xf144, &[atom(0xf127, &[0; 32]), container(0xf13d, &[record])]);
+                Deck { slide: vec![tag("___PPT10", &[node])], ..Deck::default() }
+            }
+            0x0fe7 => Deck { data: vec![record], ..Deck::default() },
+            _ => Deck { text: vec![record], ..Deck::default() },
+        };
+        let clean = deck.rebuilt();
+        assert!(!clean.has_text("payl"), "{kind:#06x}");
+        assert_eq!(clean.records(kind).next().map_or(0, |body| body.len()), length, "{kind:#06x}");
+    }
+}
