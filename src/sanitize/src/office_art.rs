@@ -12,16 +12,21 @@
 //! |---|---|
 //! | `record` | how are records read and written? |
 //! | `blip` | what becomes of a picture? |
+//! | `proof` | is a rebuilt picture what its record says? |
 //! | `store` | what does the list of pictures say of each? |
 //! | `properties` | which properties may a shape keep? **an allow list** |
 
 mod blip;
+mod proof;
 mod properties;
 mod record;
 mod store;
 
 pub(crate) use blip::Blip;
-pub(crate) use properties::{Properties, number_of};
+pub(crate) use proof::{group_length, hides_file, is_picture};
+#[cfg(test)]
+pub(crate) use properties::number_of;
+pub(crate) use properties::{Properties, is_dangerous};
 pub(crate) use record::{Record, Records, close, open, put};
 pub(crate) use store::Entry;
 

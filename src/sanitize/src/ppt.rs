@@ -43,7 +43,7 @@ use crate::job::Job;
 use crate::options::{Metadata, Signed};
 use crate::summary;
 
-pub(crate) use verify::{is_picture, verify};
+pub(crate) use verify::verify;
 
 /// Names of streams and of a storage (MS-PPT 2.1).
 const DOCUMENT: &str = "PowerPoint Document";
@@ -100,7 +100,7 @@ pub(crate) fn rebuild(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<Rewr
     let current_user = storage.stream(CURRENT_USER).ok_or_else(|| missing(CURRENT_USER))?;
     let pictures = storage.stream(PICTURES).unwrap_or_default();
 
-    let edits = edits::Edits::read(document, current_user)?;
+    let edits = edits::Edits::read(document, current_user, job)?;
     let written = rewrite::presentation(&edits, document, pictures, job)?;
     file.unreachable.note(job);
     let summary = storage.stream(summary::STREAM).filter(|_| job.options.metadata == Metadata::Keep);

@@ -50,14 +50,18 @@ impl<'a> Data<'a> {
 
     /// The new place of a form field's data at `at`; `None`: there is none, or other data.
     pub(super) fn form(&mut self, at: u32, job: &mut Job<'_>) -> Result<Option<u32>, Failure> {
-        self.rebuilt(Kind::Form, at, job, |old, _| form(old))
+        self.rebuilt(Kind::Form, at, job, |old, job| {
+            job.expand(u64::try_from(parts(old)?.1.len()).map_err(Failure::malformed)?)?;
+            form(old)
+        })
     }
 
     /// The new place of the modifiers at `at`.
     pub(super) fn modifiers(&mut self, at: u32, job: &mut Job<'_>) -> Result<Option<u32>, Failure> {
-        self.rebuilt(Kind::Modifiers, at, job, |old, _| {
+        self.rebuilt(Kind::Modifiers, at, job, |old, job| {
             let mut reader = Reader::new(old);
             let length = reader.u16()?;
+            job.expand(length.into())?;
             let list = sprm::clean_shared(reader.take(length.into())?);
             let length = u16::try_from(list.len()).map_err(Failure::malformed)?;
             Ok(Some([length.to_le_bytes().as_slice(), &list].concat()))
@@ -109,6 +113,7 @@ fn parts(old: &[u8]) -> Result<(&[u8], &[u8]), Failure> {
 
 fn picture(old: &[u8], job: &mut Job<'_>) -> Result<Vec<u8>, Failure> {
     let (old_header, content) = parts(old)?;
+    job.expand(u64::try_from(content.len()).map_err(Failure::malformed)?)?;
     let mut reader = Reader::new(old_header.get(6..).unwrap_or_default());
     let content = match reader.u16()? {
         SHAPE => Some(content),
@@ -168,7 +173,7 @@ pub(super) fn form(old: &[u8]) -> Result<Option<Vec<u8>>, Failure> {
         out.extend([0; 4]);
     }
     if bits & 3 == 2 && bits & HAS_CHOICES != 0 {
-        super::tables::strings(&mut reader, &mut out)?;
+        super::tables::strings(&mut reader, &mut out, 0)?;
     }
     let length = u32_of(out.len())?;
     put(&mut out, 0, &length.to_le_bytes());

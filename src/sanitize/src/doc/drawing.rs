@@ -5,10 +5,12 @@
 //! WordDocument: …                                          └▶ BLIP …
 //! ```
 
+use std::collections::{HashMap, HashSet};
+
 use super::bytes::{broken, u32_of, usize_of};
 use crate::failure::Failure;
 use crate::job::Job;
-use crate::office_art::{Blip, Entry, Properties, Record, Records, kind, put};
+use crate::office_art::{Blip, Entry, Properties, Record, Records, group_length, hides_file, kind, put};
 use crate::report::{Removed, What};
 
 /// Containers within containers.
@@ -32,6 +34,9 @@ const COPIED: &[(u16, usize)] = &[
     (kind::MENU_COLOURS, 16),
 ];
 
+/// Records that a container has but one of.
+const ONCE: [u16; 5] = [kind::DGG, kind::DG, kind::REGROUP_ITEMS, kind::RECENT_COLOURS, kind::MENU_COLOURS];
+
 /// Containers whose children are looked at one by one.
 const CONTAINERS: [u16; 5] = [
     kind::DGG_CONTAINER,
@@ -49,6 +54,34 @@ pub(super) struct Elsewhere<'a> {
     pub(super) out: Vec<u8>,
     /// Where the first of them will lie.
     pub(super) base: u32,
+    /// New pictures and their places, by old places.
+    pub(super) known: HashMap<u32, Option<(Blip, u32)>>,
+}
+
+impl Elsewhere<'_> {
+    /// The place that a picture gets.
+    fn add(&mut self, blip: &Blip) -> Result<u32, Failure> {
+        let at = self.base + u32_of(self.out.len())?;
+        self.out.extend(&blip.record);
+        Ok(at)
+    }
+
+    /// The picture that was at `at`, once for all that name it; `None`: there is none.
+    fn moved(&mut self, at: u32, place: &str, job: &mut Job<'_>) -> Result<&Option<(Blip, u32)>, Failure> {
+        if !self.known.contains_key(&at) {
+            let record = self.word.get(usize_of(at)?..).map(Record::parse);
+            let picture = match record {
+                Some(Ok((record, _))) => {
+                    let blip = Blip::rebuild(&record, place, job)?;
+                    let new = self.add(&blip)?;
+                    Some((blip, new))
+                }
+                _ => None,
+            };
+            self.known.insert(at, picture);
+        }
+        Ok(self.known.get(&at).unwrap_or(&None))
+    }
 }
 
 /// All drawings of a document anew.
@@ -131,8 +164,14 @@ fn copy(
             return store(record, out, elsewhere, job);
         }
         container if CONTAINERS.contains(&container) && record.is_container() => {
+            let mut seen = HashSet::new();
             for child in record.children() {
-                copy(&child?, &mut body, elsewhere.as_deref_mut(), depth + 1, job)?;
+                let child = child?;
+                if ONCE.contains(&child.kind) && !seen.insert(child.kind) {
+                    job.removed(Removed::new(What::UnknownPart, "drawing record that is there twice", 1));
+                    continue;
+                }
+                copy(&child, &mut body, elsewhere.as_deref_mut(), depth + 1, job)?;
             }
         }
         kind::PROPERTIES | kind::SECOND_PROPERTIES | kind::THIRD_PROPERTIES => {
@@ -144,7 +183,9 @@ fn copy(
         }
         copied
             if !record.is_container()
-                && COPIED.iter().any(|(kind, max)| *kind == copied && record.body.len() <= *max) =>
+                && COPIED.iter().any(|(kind, max)| *kind == copied && record.body.len() <= *max)
+                && !hides_file(record.body)
+                && (copied != kind::DGG || is_whole_group(record)) =>
         {
             body.extend(record.body);
             if copied == kind::SHAPE {
@@ -158,6 +199,11 @@ fn copy(
         }
     }
     put(out, record.version, record.instance, record.kind, &body)
+}
+
+/// Whether the record on all drawings has as many entries as it says, of eight bytes, behind its 16.
+fn is_whole_group(record: &Record<'_>) -> bool {
+    group_length(record) == Some(record.body.len())
 }
 
 /// The list of pictures; the pictures themselves go to `elsewhere`.
@@ -177,23 +223,17 @@ fn store(
             .ok_or_else(|| broken("too many pictures"))?;
         let entry = entry?;
         let references = entry.u32_at(24).unwrap_or(1).min(1 << 16);
-        let blip = match Entry::parse(entry)? {
+        let picture = match Entry::parse(entry)? {
             Entry::Empty => None,
-            Entry::Here(record) => Some(Blip::rebuild(&record, PLACE, job)?),
-            Entry::Elsewhere(at) => {
-                let record = elsewhere.word.get(usize_of(at)?..).map(Record::parse);
-                match record {
-                    Some(Ok((record, _))) => Some(Blip::rebuild(&record, PLACE, job)?),
-                    _ => None,
-                }
+            Entry::Here(record) => {
+                let blip = Blip::rebuild(&record, PLACE, job)?;
+                let at = elsewhere.add(&blip)?;
+                Some((blip, at))
             }
+            Entry::Elsewhere(at) => elsewhere.moved(at, PLACE, job)?.clone(),
         };
-        match blip {
-            Some(blip) => {
-                let at = elsewhere.base + u32_of(elsewhere.out.len())?;
-                Entry::put(&mut body, &blip, references, Some(at))?;
-                elsewhere.out.extend(&blip.record);
-            }
+        match picture {
+            Some((blip, at)) => Entry::put(&mut body, &blip, references, Some(at))?,
             None => Entry::put_empty(&mut body)?,
         }
     }

@@ -66,6 +66,8 @@ pub(super) struct Fib {
     lengths: [u32; 7],
     entries: Vec<(u32, u32)>,
     new: Vec<u16>,
+    /// Which program wrote the file.
+    program: [u8; 8],
     /// A glossary document of AutoText entries follows somewhere in the stream.
     pub(super) has_glossary: bool,
 }
@@ -119,6 +121,7 @@ impl Fib {
             lengths,
             entries,
             new,
+            program: slice(word, 34, 8)?.as_array().copied().unwrap_or_default(),
             has_glossary: u16_at(word, 8)? != 0,
         })
     }
@@ -188,7 +191,9 @@ impl Fib {
         words(&mut out, &[self.character_set, self.character_set]);
         out.extend(new.text.start.to_le_bytes());
         out.extend(new.text.end.to_le_bytes());
-        words(&mut out, &[14, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, self.far_east_language, 22]);
+        words(&mut out, &[14]);
+        out.extend(self.program);
+        words(&mut out, &[0, 0, 0, 0, 0, 0, 0, 0, 0, self.far_east_language, 22]);
         let mut longs = [0_u32; 22];
         let mut set = |index: usize, value: u32| {
             if let Some(long) = longs.get_mut(index) {

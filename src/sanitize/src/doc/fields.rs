@@ -120,6 +120,8 @@ struct Open {
     all: Vec<u16>,
     accepted: Vec<u16>,
     rejected: Vec<u16>,
+    /// Whether these three have more than white space.
+    has_words: [bool; 3],
     /// Where the units of `all` are.
     positions: Vec<u32>,
 }
@@ -136,21 +138,24 @@ impl Open {
         }
         // What stands for something else is no letter of a word.
         let unit = if unit == super::text::OBJECT { 0x20 } else { unit };
+        let is_word = char::from_u32(unit.into()).is_none_or(|c| !c.is_whitespace());
+        let [in_all, in_accepted, in_rejected] = &mut self.has_words;
         self.all.push(unit);
         self.positions.push(position);
+        *in_all |= is_word;
         if change & IS_DELETED == 0 {
             self.accepted.push(unit);
+            *in_accepted |= is_word;
         }
         if change & IS_INSERTED == 0 {
             self.rejected.push(unit);
+            *in_rejected |= is_word;
         }
     }
 
     fn nest(&mut self) {
         self.has_nested = true;
-        let is_blank = |units: &[u16]| read(units).trim().is_empty();
-        self.keyword_is_computed |=
-            is_blank(&self.all) || is_blank(&self.accepted) || is_blank(&self.rejected);
+        self.keyword_is_computed |= self.has_words != [true; 3];
     }
 
     /// Whether it marks an entry of an index or table and shows nothing.
@@ -161,10 +166,11 @@ impl Open {
     fn refused(&self, links: Links) -> Option<What> {
         let readings = [&self.all, &self.accepted, &self.rejected].map(|units| read(units));
         let is_link = |text: &str| links == Links::Remove && keyword(text) == "HYPERLINK";
-        let found = readings
-            .iter()
-            .filter(|text| !text.trim().is_empty())
-            .find_map(|text| refused(text).or_else(|| is_link(text).then_some(What::Link)));
+        // What a nested field comes to may be the address.
+        let is_computed = |text: &str| self.has_nested && keyword(text) == "HYPERLINK";
+        let found = readings.iter().filter(|text| !text.trim().is_empty()).find_map(|text| {
+            refused(text).or_else(|| (is_link(text) || is_computed(text)).then_some(What::Link))
+        });
         let is_empty = readings.iter().all(|text| text.trim().is_empty());
         let is_undeclared = !self.is_declared && !self.is_mark();
         let is_unsure = self.keyword_is_computed || is_undeclared || self.all.len() > MAX_INSTRUCTION;

@@ -7,7 +7,7 @@
 //!
 //! Pages are written anew, so nothing is left in the gaps of old ones.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::bytes::{Reader, broken, put, slice, u32_of, usize_of};
 use crate::failure::Failure;
@@ -37,15 +37,30 @@ pub(super) struct Run {
     pub(super) properties: Vec<u8>,
 }
 
-/// All runs of one kind. `plc`: which page is for which part of the stream.
-pub(super) fn read(kind: Kind, plc: &[u8], word: &[u8]) -> Result<Vec<Run>, Failure> {
+/// All runs of one kind. `plc`: which page is for which part of the stream. `charge` is told the bytes that a page comes to.
+pub(super) fn read(
+    kind: Kind,
+    plc: &[u8],
+    word: &[u8],
+    mut charge: impl FnMut(u64) -> Result<(), Failure>,
+) -> Result<Vec<Run>, Failure> {
     let count = plc.len().checked_sub(4).filter(|length| length % 8 == 0).map(|length| length / 8);
     let count = count.ok_or_else(|| broken("a table of formatting is damaged"))?;
     let mut numbers = Reader::new(plc.get(4 * (count + 1)..).unwrap_or_default());
     let mut runs: Vec<Run> = Vec::new();
+    let mut seen = HashSet::new();
     for _ in 0..count {
         let number = usize_of(numbers.u32()? & 0x3f_ffff)?;
+        if !seen.insert(number) {
+            return Err(broken("a page of formatting is there twice"));
+        }
+        let known = runs.len();
         read_page(kind, slice(word, number.saturating_mul(PAGE), PAGE)?, &mut runs)?;
+        let new = runs.iter().skip(known).map(|run| size_of::<Run>() + run.properties.len());
+        charge(u64::try_from(new.sum::<usize>()).map_err(Failure::malformed)?)?;
+        if runs.last().is_some_and(|run| usize_of(run.end).is_ok_and(|end| end > word.len())) {
+            return Err(broken("formatting is for what lies behind the stream"));
+        }
     }
     Ok(runs)
 }

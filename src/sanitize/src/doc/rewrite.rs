@@ -8,6 +8,8 @@
 //!
 //! The text keeps its place, so that the places that formatting names stay true; all else is written anew.
 
+use std::collections::HashMap;
+
 use super::bytes::{Reader, broken, put, slice, u32_of, usize_of};
 use super::data::Data;
 use super::drawing::{self, Elsewhere};
@@ -47,10 +49,10 @@ pub(super) fn rebuild(
     };
     let first = fib.written_length();
     let text = Text::parse(required(entry::PIECES, "text")?, word, first, fib.characters())?;
-    let characters =
-        fkp::read(Kind::Characters, required(entry::CHARACTERS, "formatting of characters")?, word)?;
-    let paragraphs =
-        fkp::read(Kind::Paragraphs, required(entry::PARAGRAPHS, "formatting of paragraphs")?, word)?;
+    let characters = required(entry::CHARACTERS, "formatting of characters")?;
+    let characters = fkp::read(Kind::Characters, characters, word, |bytes| job.expand(bytes))?;
+    let paragraphs = required(entry::PARAGRAPHS, "formatting of paragraphs")?;
+    let paragraphs = fkp::read(Kind::Paragraphs, paragraphs, word, |bytes| job.expand(bytes))?;
 
     let mut new: Vec<Option<Vec<u8>>> = vec![None; fib.count()];
     let mut set = |index: usize, bytes: Vec<u8>| {
@@ -67,13 +69,13 @@ pub(super) fn rebuild(
 
     let extent = document.text.extent();
     let base = usize_of(extent.end)?.max(first).next_multiple_of(PAGE);
-    let mut elsewhere = Elsewhere { word, out: Vec::new(), base: u32_of(base)? };
+    let mut elsewhere = Elsewhere { word, out: Vec::new(), base: u32_of(base)?, known: HashMap::new() };
     if let Some(drawings) = fib.structure(entry::DRAWINGS, table)? {
         set(entry::DRAWINGS, drawing::rebuild(drawings, &mut elsewhere, job)?);
     }
     let mut tail = elsewhere.out;
     if let Some(sections) = fib.structure(entry::SECTIONS, table)? {
-        set(entry::SECTIONS, self::sections(sections, word, base, &mut tail)?);
+        set(entry::SECTIONS, self::sections(sections, word, base, &mut tail, job)?);
     }
     tail.resize(tail.len().next_multiple_of(PAGE), 0);
     let mut pages = [(0, 0); 2];
@@ -102,12 +104,26 @@ pub(super) fn rebuild(
     }
     for index in 0..fib.count() {
         let Ok(Some(old)) = fib.structure(index, table) else { continue };
+        // Several may say to be the same bytes.
+        job.expand(u64::try_from(old.len()).map_err(Failure::malformed)?)?;
         if let Some(copy) = tables::copy(index, old, job.options.metadata) {
             set(index, copy);
         } else if !entry::REBUILT.contains(&index)
             && let Some((what, name)) = tables::lost(index, old)
         {
             job.removed(Removed::new(what, name, 1));
+        }
+    }
+
+    let is_there = |index: usize| {
+        new.get(index).is_some_and(|structure| structure.as_ref().is_some_and(|s| !s.is_empty()))
+    };
+    for index in tables::incomplete(is_there) {
+        const PLACE: &str = "notes, comments, bookmarks or boxes that are not whole";
+        let structure = new.get_mut(index).and_then(Option::take).unwrap_or_default();
+        // One position alone is a table of nothing.
+        if structure.len() > 4 {
+            job.removed(Removed::new(What::UnknownPart, PLACE, 1));
         }
     }
 
@@ -251,6 +267,7 @@ impl Document<'_> {
             let objects: Vec<u32> =
                 positions().filter(|&at| self.text.unit(at) == OBJECT && !self.is_blank(at)).collect();
             let mut location = None;
+            let has_objects = !objects.is_empty();
             if marks.special && !objects.is_empty() {
                 location = self.object(marks, job)?;
                 if location.is_none() {
@@ -259,6 +276,7 @@ impl Document<'_> {
             }
             let shown = sprm::clean(&run.properties, |prl| match (prl.code, location) {
                 (sprm::PICTURE_LOCATION, Some(location)) => Fate::Place(location),
+                (sprm::PICTURE_LOCATION, None) if prl.long() == 0 && !has_objects => Fate::Place(0),
                 _ => Fate::ByList,
             });
             // Whose data it is goes with the location.
@@ -328,6 +346,7 @@ impl Document<'_> {
             let mut properties = style.to_vec();
             for prl in sprm::prls(list) {
                 let place = match prl.code {
+                    sprm::DELETED | sprm::INSERTED => continue,
                     sprm::HUGE_PARAGRAPH | sprm::HUGE_PARAGRAPH_OLD | sprm::TABLE_PROPERTIES if is_live => {
                         self.data.modifiers(prl.long(), job)?
                     }
@@ -381,24 +400,35 @@ fn hidden(list: &[u8]) -> Vec<u8> {
 }
 
 /// The table of sections, and their formatting, which goes to the end of `tail`, at `base` of the stream.
-fn sections(plc: &[u8], word: &[u8], base: usize, tail: &mut Vec<u8>) -> Result<Vec<u8>, Failure> {
+fn sections(
+    plc: &[u8],
+    word: &[u8],
+    base: usize,
+    tail: &mut Vec<u8>,
+    job: &mut Job<'_>,
+) -> Result<Vec<u8>, Failure> {
     const ENTRY: usize = 12;
     const NONE: u32 = 0xffff_ffff;
-    let positions =
-        tables::positions(plc, ENTRY).ok_or_else(|| broken("the table of sections is damaged"))?;
-    let (positions, entries) = plc.split_at_checked(4 * positions.len()).unwrap_or_default();
-    let mut out = positions.to_vec();
+    let positions = tables::texts(plc, ENTRY).ok_or_else(|| broken("the table of sections is damaged"))?;
+    let entries = plc.get(4 * positions.len()..).unwrap_or_default();
+    let mut out: Vec<u8> = positions.iter().flat_map(|position| position.to_le_bytes()).collect();
+    let mut known = HashMap::new();
     for entry in entries.chunks_exact(ENTRY) {
         let mut reader = Reader::new(entry);
         let (head, mut place) = (reader.u16()?, reader.u32()?);
-        if place != NONE {
+        if let Some(known) = known.get(&place) {
+            place = *known;
+        } else if place != NONE {
+            let old = place;
             let mut section = Reader::new(word.get(usize_of(place)?..).unwrap_or_default());
             let length = section.u16()?;
+            job.expand(length.into())?;
             let list = sprm::clean_shared(section.take(length.into())?);
             tail.resize(tail.len().next_multiple_of(2), 0);
             place = u32_of(base + tail.len())?;
             tail.extend(u16::try_from(list.len()).map_err(Failure::malformed)?.to_le_bytes());
             tail.extend(list);
+            known.insert(old, place);
         }
         out.extend(head.to_le_bytes());
         out.extend(place.to_le_bytes());

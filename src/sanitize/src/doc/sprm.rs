@@ -40,6 +40,14 @@ impl Prl<'_> {
         self.operand.as_array::<4>().map_or(0, |bytes| u32::from_le_bytes(*bytes))
     }
 
+    /// Listed, of the length that its code has, and without a file in it.
+    fn is_known(&self) -> bool {
+        let length = LENGTHS.iter().find(|(codes, _)| codes.contains(&self.code)).map(|(_, length)| *length);
+        LISTED.binary_search(&self.code).is_ok()
+            && length.is_none_or(|length| self.operand.len() == 1 + length)
+            && !crate::office_art::hides_file(self.operand)
+    }
+
     /// A switch that is on, or that turns what the style says.
     pub(super) fn is_on(&self) -> bool {
         self.operand.first().is_some_and(|&value| value != 0)
@@ -91,7 +99,7 @@ pub(super) fn clean(list: &[u8], mut fate: impl FnMut(&Prl<'_>) -> Fate) -> Vec<
     let mut out = Vec::with_capacity(list.len());
     for prl in prls(list) {
         match fate(&prl) {
-            Fate::ByList if LISTED.binary_search(&prl.code).is_ok() => out.extend(prl.whole),
+            Fate::ByList if prl.is_known() => out.extend(prl.whole),
             Fate::ByList | Fate::Drop => {}
             Fate::Place(place) => {
                 out.extend(prl.code.to_le_bytes());
@@ -102,13 +110,31 @@ pub(super) fn clean(list: &[u8], mut fate: impl FnMut(&Prl<'_>) -> Fate) -> Vec<
     out
 }
 
-/// The modifiers that may stay in styles, sections, lists, and whatever else is no single run of text.
+/// The modifiers that may stay in styles, sections, lists, and whatever else is no single run of text. Tracked changes there
+/// would make another instruction of a field than the one that was decided on.
 pub(super) fn clean_shared(list: &[u8]) -> Vec<u8> {
     clean(list, |prl| match prl.code {
-        SPECIAL => Fate::Drop,
+        SPECIAL | DELETED | INSERTED => Fate::Drop,
         _ => Fate::ByList,
     })
 }
+
+/// Lengths of operands that say their length (MS-DOC 2.6), where there is but one.
+const LENGTHS: &[(&[u16], usize)] = &[
+    // Borders; shading.
+    (&[0xc64e, 0xc64f, 0xc650, 0xc651, 0xc652, 0xc653, 0xca72, 0xd234, 0xd235, 0xd236, 0xd237], 8),
+    (&[0xc64d, 0xca71, 0xd660], 10),
+    // Tracked formatting, with author and date; fitted and combined text.
+    (&[0xc63f, 0xc66f, 0xca57, 0xca89, 0xd243], 7),
+    (&[0xca78], 8),
+    (&[0xca76], 6),
+    // Fields and numbers under tracked changes, old numbering.
+    (&[0xca62], 39),
+    (&[0xc645], 128),
+    (&[0xc63e], 84),
+    // Insets of cells, spacing.
+    (&[0xd632, 0xd633, 0xd634, 0xd63e], 6),
+];
 
 /// Codes of known properties that name nothing outside themselves, in order. Left out besides those above: comparisons
 /// that contain lists of modifiers (`sprmCMajority`).

@@ -4,12 +4,15 @@
 //! length │ head: number of styles, length of their fixed part, … │ length │ fixed part │ name │ formatting … │ length …
 //! ```
 
-use super::bytes::{Reader, broken, put, u16_at};
+use super::bytes::{Reader, broken, put, u16_at, u32_of, usize_of};
 use super::sprm;
 use crate::failure::Failure;
 
 /// Kinds of styles by number, with what formatting they have: paragraph (with a style's number before the modifiers) or not.
 const FORMATTING: [&[bool]; 5] = [&[], &[true, false], &[false], &[false, true, false], &[true]];
+
+/// Lengths that a style's fixed part has: up to Word 97, and since then.
+const FIXED: [usize; 2] = [10, 18];
 
 /// The style sheet anew.
 pub(super) fn rebuild(sheet: &[u8]) -> Result<Vec<u8>, Failure> {
@@ -18,10 +21,11 @@ pub(super) fn rebuild(sheet: &[u8]) -> Result<Vec<u8>, Failure> {
     let head = reader.take(head_length.into())?;
     let count = u16_at(head, 0)?;
     let fixed = usize::from(u16_at(head, 2)?);
-    if fixed < 10 || count > 4095 {
+    if !FIXED.contains(&fixed) || count > 4095 {
         return Err(broken("the style sheet is damaged"));
     }
-    let mut out = head_length.to_le_bytes().to_vec();
+    let head = rebuild_head(head)?;
+    let mut out = u16::try_from(head.len()).map_err(Failure::malformed)?.to_le_bytes().to_vec();
     out.extend(head);
     for _ in 0..count {
         let length = usize::from(reader.u16()?);
@@ -33,6 +37,34 @@ pub(super) fn rebuild(sheet: &[u8]) -> Result<Vec<u8>, Failure> {
         out.extend(u16::try_from(style.len()).map_err(Failure::malformed)?.to_le_bytes());
         out.extend(&style);
     }
+    Ok(out)
+}
+
+/// The head: numbers, a font, what hides and orders styles, formatting that is the default; and nothing behind these.
+fn rebuild_head(head: &[u8]) -> Result<Vec<u8>, Failure> {
+    const NUMBERS: usize = 18;
+    const WITH_FONT: usize = 20;
+    const LATENT: usize = 4;
+    let mut out = head.get(..NUMBERS).ok_or_else(|| broken("the style sheet is damaged"))?.to_vec();
+    let Some(font) = head.get(NUMBERS..WITH_FONT) else { return Ok(out) };
+    out.extend(font);
+    let mut reader = Reader::new(head.get(WITH_FONT..).unwrap_or_default());
+    let count = usize::from(u16_at(head, 6)?);
+    let Some(latent) = reader.u16().ok().filter(|&size| usize::from(size) == LATENT) else { return Ok(out) };
+    let Ok(entries) = reader.take(LATENT * count) else { return Ok(out) };
+    out.extend(latent.to_le_bytes());
+    out.extend(entries);
+    // For characters, for paragraphs.
+    let mut defaults = Vec::new();
+    for _ in 0..2 {
+        let Some(list) = reader.u32().ok().and_then(|length| reader.take(usize_of(length).ok()?).ok()) else {
+            return Ok(out);
+        };
+        let list = sprm::clean_shared(list);
+        defaults.extend(u32_of(list.len())?.to_le_bytes());
+        defaults.extend(list);
+    }
+    out.extend(defaults);
     Ok(out)
 }
 

@@ -5,6 +5,7 @@
 
 use super::bytes::{Reader, broken};
 use crate::failure::Failure;
+use crate::office_art::hides_file;
 use crate::options::Metadata;
 use crate::report::What;
 
@@ -13,8 +14,10 @@ use crate::report::What;
 enum Shape {
     /// Ascending character positions, and so many bytes for each but the last.
     Positions(usize),
-    /// Strings with data of equal length.
-    Strings,
+    /// The same, where the last position has no meaning.
+    Texts(usize),
+    /// Strings with data of this length.
+    Strings(u16),
     /// Fonts.
     Fonts,
     /// Strings one after the other.
@@ -26,29 +29,40 @@ enum Shape {
 /// Structures that are copied.
 const COPIED: &[(usize, Shape)] = &[
     (2, Shape::Positions(2)),   // footnote references
-    (3, Shape::Positions(0)),   // footnote texts
+    (3, Shape::Texts(0)),       // footnote texts
     (4, Shape::Positions(30)),  // comment references
-    (5, Shape::Positions(0)),   // comment texts
-    (11, Shape::Positions(0)),  // headers
+    (5, Shape::Texts(0)),       // comment texts
+    (11, Shape::Texts(0)),      // headers
     (15, Shape::Fonts),         // fonts
-    (21, Shape::Strings),       // bookmarks: names,
+    (21, Shape::Strings(0)),    // bookmarks: names,
     (22, Shape::Positions(4)),  // starts,
     (23, Shape::Positions(0)),  // ends
     (31, Shape::Settings),      // settings
     (36, Shape::Names),         // authors of comments
-    (37, Shape::Strings),       // parts of the text that comments are on: data,
+    (37, Shape::Strings(10)),   // parts of the text that comments are on: data,
     (40, Shape::Positions(26)), // anchors of shapes in the text,
     (41, Shape::Positions(26)), // and in headers
     (42, Shape::Positions(4)),  // (37:) starts,
     (43, Shape::Positions(0)),  // ends
     (46, Shape::Positions(2)),  // endnote references
-    (47, Shape::Positions(0)),  // endnote texts
-    (51, Shape::Strings),       // authors of tracked changes
-    (56, Shape::Positions(22)), // text boxes in the text,
-    (58, Shape::Positions(22)), // and in headers
+    (47, Shape::Texts(0)),      // endnote texts
+    (51, Shape::Strings(0)),    // authors of tracked changes
+    (56, Shape::Texts(22)),     // text boxes in the text,
+    (58, Shape::Texts(22)),     // and in headers
     (75, Shape::Positions(6)),  // (56:) where they break,
     (76, Shape::Positions(6)),  // (58:) and here
-    (91, Shape::Strings),       // names of lists
+    (91, Shape::Strings(0)),    // names of lists
+];
+
+/// Structures that make no sense without each other: the number of each that must be there for it to be of use, and theirs.
+const GROUPS: &[(Option<usize>, &[usize])] = &[
+    (None, &[2, 3]),
+    (None, &[4, 5, 36]),
+    (Some(4), &[37, 42, 43]),
+    (None, &[21, 22, 23]),
+    (None, &[46, 47]),
+    (None, &[56, 75]),
+    (None, &[58, 76]),
 ];
 
 /// Structures that only say where on the screen or on the page something was, or that Word makes anew.
@@ -119,9 +133,17 @@ pub(super) fn copy(index: usize, bytes: &[u8], metadata: Metadata) -> Option<Vec
     match shape {
         Shape::Positions(size) => {
             positions(bytes, *size)?;
-            return Some(bytes.to_vec());
+            out = bytes.to_vec();
         }
-        Shape::Strings => strings(&mut reader, &mut out).ok()?,
+        Shape::Texts(size) => {
+            let positions = texts(bytes, *size)?;
+            out.extend(positions.iter().flat_map(|position| position.to_le_bytes()));
+            out.extend(bytes.get(4 * positions.len()..)?);
+        }
+        Shape::Strings(extra) => {
+            strings(&mut reader, &mut out, *extra).ok()?;
+            return Some(out);
+        }
         Shape::Fonts => fonts(&mut reader, &mut out).ok()?,
         Shape::Names => {
             while !reader.rest().is_empty() {
@@ -132,22 +154,43 @@ pub(super) fn copy(index: usize, bytes: &[u8], metadata: Metadata) -> Option<Vec
         }
         Shape::Settings => out = settings(bytes, metadata),
     }
-    Some(out)
+    (!hides_file(&out)).then_some(out)
+}
+
+/// The structures that are of no use, because others are not there.
+pub(super) fn incomplete(is_there: impl Fn(usize) -> bool) -> Vec<usize> {
+    let of_no_use = |base: &Option<usize>, group: &[usize]| {
+        base.is_some_and(|base| !is_there(base)) || !group.iter().all(|&index| is_there(index))
+    };
+    let groups = GROUPS.iter().filter(|(base, group)| of_no_use(base, group));
+    groups.flat_map(|(_, group)| group.iter().copied()).filter(|&index| is_there(index)).collect()
+}
+
+/// The character positions of a structure whose last one has no meaning and is written anew where it is out of order; `None`: it is
+/// not sound.
+pub(super) fn texts(bytes: &[u8], size: usize) -> Option<Vec<u32>> {
+    let mut positions = all_positions(bytes, size)?;
+    let (last, others) = positions.split_last_mut()?;
+    *last = others.last().map_or(0, |before| (*last).max(*before));
+    positions.is_sorted().then_some(positions)
 }
 
 /// The character positions of a structure; `None`: it is not sound.
 pub(super) fn positions(bytes: &[u8], size: usize) -> Option<Vec<u32>> {
+    all_positions(bytes, size).filter(|positions| positions.is_sorted())
+}
+
+fn all_positions(bytes: &[u8], size: usize) -> Option<Vec<u32>> {
     let count = bytes.len().checked_sub(4)? / (4 + size);
     if 4 + count * (4 + size) != bytes.len() {
         return None;
     }
     let (positions, _) = bytes.get(..4 * (count + 1))?.as_chunks::<4>();
-    let positions: Vec<u32> = positions.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect();
-    positions.is_sorted().then_some(positions)
+    Some(positions.iter().map(|bytes| u32::from_le_bytes(*bytes)).collect())
 }
 
-/// A table of strings (STTB).
-pub(super) fn strings(reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<(), Failure> {
+/// A table of strings (STTB), each with this many bytes of data.
+pub(super) fn strings(reader: &mut Reader<'_>, out: &mut Vec<u8>, known: u16) -> Result<(), Failure> {
     let mut count = reader.u16()?;
     let wide = count == 0xffff;
     if wide {
@@ -155,6 +198,9 @@ pub(super) fn strings(reader: &mut Reader<'_>, out: &mut Vec<u8>) -> Result<(), 
         count = reader.u16()?;
     }
     let extra = reader.u16()?;
+    if extra != known {
+        return Err(broken("a table of strings has other data"));
+    }
     out.extend(count.to_le_bytes());
     out.extend(extra.to_le_bytes());
     for _ in 0..count {

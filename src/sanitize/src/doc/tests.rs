@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::fkp::{self, Kind, Run};
+use super::text::Text;
 use super::{CLASS, DATA, WORD, bytes, entry, sprm, verify};
 use crate::compound::Storage;
 use crate::failure::Failure;
@@ -29,6 +30,8 @@ struct Fixture {
     /// Bytes of the WordDocument stream behind everything.
     behind: Vec<u8>,
     flags: u16,
+    /// Which program wrote it.
+    program: [u8; 8],
     root: Storage<'static>,
 }
 
@@ -42,6 +45,7 @@ fn with(text: &str) -> Fixture {
         data: Vec::new(),
         behind: Vec::new(),
         flags: 0x1200,
+        program: [0; 8],
         root: Storage::new("Root Entry", CLASS),
     };
     let fields: Vec<(u32, u8)> = (0..)
@@ -124,6 +128,7 @@ impl Fixture {
         put(0, &[0xec, 0xa5, 0xc1, 0]);
         put(10, &self.flags.to_le_bytes());
         put(32, &[14, 0]);
+        put(34, &self.program);
         put(62, &[22, 0]);
         put(76, &u32::try_from(places.len() - 1).unwrap().to_le_bytes());
         put(152, &[0x6c, 0]);
@@ -529,4 +534,241 @@ fn picture(kind_of_picture: u16, name: &[u8]) -> Vec<u8> {
     bytes::put(&mut out, 6, &kind_of_picture.to_le_bytes());
     out.extend(content);
     out
+}
+
+/// A piece table of these pieces: first character position behind each, place, formatting.
+fn pieces(modifiers: &[&[u8]], pieces: &[(u32, u32, u16)]) -> Vec<u8> {
+    let mut clx = Vec::new();
+    for list in modifiers {
+        clx.push(1);
+        clx.extend(u16::try_from(list.len()).unwrap().to_le_bytes());
+        clx.extend(*list);
+    }
+    clx.push(2);
+    clx.extend(u32::try_from(4 + 12 * pieces.len()).unwrap().to_le_bytes());
+    clx.extend([0; 4]);
+    clx.extend(pieces.iter().flat_map(|(end, ..)| end.to_le_bytes()));
+    for (_, at, prm) in pieces {
+        clx.extend([0, 0]);
+        clx.extend(((at * 2) | 0x4000_0000).to_le_bytes());
+        clx.extend(prm.to_le_bytes());
+    }
+    clx
+}
+
+#[test]
+fn run_that_never_ends_overflows_nothing() {
+    let text = Text::parse(&pieces(&[], &[(10, 10, 0), (15, 5, 0)]), &[b'x'; 20], 0, 15).unwrap();
+    assert_eq!(text.within(&(0..u32::MAX)), [(10..15, 5, 1), (0..10, 10, 1)]);
+}
+
+#[test]
+fn formatting_behind_the_stream_or_there_twice_is_refused() {
+    let runs = |end| [Run { start: 0, end, properties: vec![0x35, 8, 1] }];
+    let read = |end: u32, pages: &[u32]| {
+        let (page, ..) = fkp::write(Kind::Characters, &runs(end), 0).unwrap();
+        let mut plc = vec![0; 4 * (pages.len() + 1)];
+        plc.extend(pages.iter().flat_map(|page| page.to_le_bytes()));
+        fkp::read(Kind::Characters, &plc, &page, |_| Ok(()))
+    };
+    assert!(read(512, &[0]).is_ok());
+    assert!(read(u32::MAX, &[0]).is_err());
+    assert!(read(512, &[0, 0]).is_err());
+}
+
+#[test]
+fn many_pieces_within_one_are_refused() {
+    let many: Vec<(u32, u32, u16)> = (1..=400).map(|end| (end, 0, 0)).collect();
+    assert!(Text::parse(&pieces(&[], &many), &[b'x'; 500], 0, 400).is_err());
+    let few: Vec<(u32, u32, u16)> = (1..=100).map(|end| (end, 0, 0)).collect();
+    assert!(Text::parse(&pieces(&[], &few), &[b'x'; 500], 0, 100).is_ok());
+}
+
+#[test]
+fn tracked_changes_of_pieces_and_styles_do_not_respell_a_field() {
+    let deleted = modifier(sprm::DELETED, &[1]);
+    // Deleted, inserted, bold; a list.
+    let old = pieces(&[&deleted], &[(1, 0, 0x182), (2, 1, 0x184), (3, 2, 0x16a), (4, 3, 1)]);
+    let text = Text::parse(&old, b"text", 0, 4).unwrap();
+    let new = pieces(&[&[]], &[(1, 0, 0), (2, 1, 0), (3, 2, 0x16a), (4, 3, 1)]);
+    assert_eq!(text.write(sprm::clean_shared).unwrap(), new);
+    assert!(sprm::clean_shared(&modifier(sprm::INSERTED, &[1])).is_empty());
+}
+
+#[test]
+fn link_with_a_computed_address_goes() {
+    for text in [
+        "\u{13} HYPERLINK \\l \"x\" \u{13} REF bm \u{14}file:///c:/x\u{15} \u{14}here\u{15}\r",
+        "\u{13} HYPERLINK \u{13} REF bm \u{15} \\l \"x\" \u{14}here\u{15}\r",
+    ] {
+        let new = rebuilt(with(text));
+        assert!(!new.has("HYPERLINK") && new.shows("here") && new.has_lost(What::Link), "{text}");
+        assert!(proof(with(text)).unwrap_err().to_string().contains("links"), "{text}");
+    }
+}
+
+#[test]
+fn the_proof_reads_all_arguments_of_a_link() {
+    for bad in ["\\l \"x\" \"file:///c:/x\"", "\\o \"tip\" c:\\x", "https://a.example/ file:///c:/x", "\\n"] {
+        let text = format!("\u{13} HYPERLINK {bad} \u{14}here\u{15}\r");
+        assert!(proof(with(&text)).unwrap_err().to_string().contains("links"), "{bad}");
+    }
+    for good in
+        ["\"https://a.example/\" \\l \"a\" \\t \"_blank\"", "\\l \"a b\" \\o \"c:/\"", "\"\" \\l a", "#a"]
+    {
+        assert!(
+            rebuilt(with(&format!("\u{13} HYPERLINK {good} \u{14}here\u{15}\r"))).has("HYPERLINK"),
+            "{good}"
+        );
+    }
+}
+
+#[test]
+fn one_section_named_often_is_written_once() {
+    // Length 3, one modifier.
+    let mut fixture = with("\u{3}\0\t\u{30}\u{1}\r");
+    let section = [&[0, 0], 2048_u32.to_le_bytes().as_slice(), &[0; 6]].concat();
+    let positions: Vec<u8> = [0_u32, 2, 6].iter().flat_map(|position| position.to_le_bytes()).collect();
+    fixture.structures.insert(entry::SECTIONS, [positions, section.clone(), section].concat());
+    let new = rebuilt(fixture);
+    assert_eq!(memchr::memmem::find_iter(&new.word, b"\x03\0\t\x30\x01").count(), 2);
+}
+
+#[test]
+fn one_picture_named_often_is_written_once() {
+    let mut fixture = with("text\r");
+    let mut blip = Vec::new();
+    put(&mut blip, 0, 0x6e0, 0xf01e, &[&[0; 17], BLANK].concat()).unwrap();
+    let mut entry = vec![6; 36];
+    bytes::put(&mut entry, 20, &u32::try_from(blip.len()).unwrap().to_le_bytes());
+    // Behind text and two pages.
+    bytes::put(&mut entry, 28, &3584_u32.to_le_bytes());
+    bytes::put(&mut entry, 32, &[0; 4]);
+    fixture.behind = blip;
+    let (mut entries, mut store, mut drawings) = (Vec::new(), Vec::new(), Vec::new());
+    put(&mut entries, 2, 6, kind::STORE_ENTRY, &entry).unwrap();
+    put(&mut entries, 2, 6, kind::STORE_ENTRY, &entry).unwrap();
+    put(&mut store, 0xf, 2, kind::STORE_CONTAINER, &entries).unwrap();
+    put(&mut drawings, 0xf, 0, kind::DGG_CONTAINER, &store).unwrap();
+    fixture.structures.insert(entry::DRAWINGS, drawings);
+    let new = rebuilt(fixture);
+    assert_eq!(memchr::memmem::find_iter(&new.word, BLANK).count(), 1);
+}
+
+#[test]
+fn modifiers_are_charged_as_they_are_read() {
+    let limits = Limits { max_expanded_bytes: 100, ..Limits::default() };
+    // All of it is dropped.
+    let old = [&200_u16.to_le_bytes(), [0xff; 200].as_slice()].concat();
+    let (result, ..) = bench(&limits, |job| super::data::Data::new(&old).modifiers(0, job));
+    assert!(matches!(result, Err(Failure::Limit { .. })));
+}
+
+#[test]
+fn place_of_no_picture_stays_zero_and_programs_mark_stays() {
+    let mut fixture = with("text\r");
+    fixture.program = *b"bjbj\x01\x02\x03\x04";
+    let list = [modifier(sprm::PICTURE_LOCATION, &[0; 4]), modifier(0x0835, &[1])].concat();
+    fixture.runs = vec![(0..2, list.clone()), (2..3, modifier(sprm::PICTURE_LOCATION, &[7, 0, 0, 0]))];
+    let new = rebuilt(fixture);
+    assert!(memchr::memmem::find(&new.word, &list).is_some());
+    assert!(memchr::memmem::find(&new.word, &modifier(sprm::PICTURE_LOCATION, &[7])).is_none());
+    assert_eq!(&new.word[34..42], b"bjbj\x01\x02\x03\x04");
+}
+
+fn numbers(numbers: &[u32]) -> Vec<u8> {
+    numbers.iter().flat_map(|number| number.to_le_bytes()).collect()
+}
+
+#[test]
+fn last_position_without_a_meaning_is_written_anew() {
+    let mut fixture = with("text\r");
+    fixture.structures.insert(11, numbers(&[0, 5, 9, 0]));
+    let new = rebuilt(fixture);
+    assert!(memchr::memmem::find(&new.table, &numbers(&[0, 5, 9, 9])).is_some());
+    let mut fixture = with("text\r");
+    fixture.structures.insert(11, numbers(&[0, 9, 5, 10]));
+    let new = rebuilt(fixture);
+    assert!(memchr::memmem::find(&new.table, &numbers(&[0, 9, 5])).is_none());
+}
+
+#[test]
+fn half_of_a_group_of_structures_goes() {
+    let mut fixture = with("text\r");
+    fixture.structures.insert(2, [numbers(&[1, 2]), vec![1, 0]].concat());
+    let reference = numbers(&[1, 2]);
+    let new = rebuilt(fixture);
+    assert!(memchr::memmem::find(&new.table, &reference).is_none() && new.has_lost(What::UnknownPart));
+    let mut fixture = with("text\r");
+    fixture.structures.insert(2, [numbers(&[1, 2]), vec![1, 0]].concat());
+    fixture.structures.insert(3, numbers(&[0, 1, 2]));
+    assert!(memchr::memmem::find(&rebuilt(fixture).table, &reference).is_some());
+}
+
+#[test]
+fn data_between_strings_is_no_place_to_hide() {
+    let mut fixture = with("text\r");
+    let name = [3, 0, b'a', 0, b'b', 0, b'c', 0];
+    let names = [[0xff, 0xff, 1, 0, 6, 0].as_slice(), &name, b"hidden"].concat();
+    fixture.structures.insert(51, names);
+    assert!(!rebuilt(fixture).has("hidden"));
+}
+
+#[test]
+fn files_in_what_is_no_text_are_found() {
+    for file in [&crate::compound::MAGIC[..], b"PK\x03\x04payload", b"%PDF-1.7", b"MZ\x90\0payload"] {
+        let mut fixture = with("text\r");
+        fixture.structures.insert(31, [&[0; 84], file, &[0; 16]].concat());
+        // A tab list and a border.
+        let list = [[0x15, 0xc6, u8::try_from(file.len()).unwrap()].as_slice(), file].concat();
+        fixture.runs = vec![(0..2, list)];
+        let new = rebuilt(fixture);
+        for stream in [&new.word, &new.table] {
+            assert!(memchr::memmem::find(stream, file).is_none());
+        }
+    }
+}
+
+#[test]
+fn modifiers_longer_than_their_kind_go() {
+    let short = [0x71, 0xca, 10, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1];
+    assert_eq!(sprm::clean_shared(&short), short);
+    assert!(sprm::clean_shared(&[0x71, 0xca, 11, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 1]).is_empty());
+}
+
+#[test]
+fn head_of_the_styles_has_nothing_behind_its_parts() {
+    let head = |more: &[u8]| {
+        let mut head = [0; 20];
+        head[2] = 10;
+        head[6] = 1;
+        let head = [&head, [4, 0, 1, 2, 3, 4].as_slice(), more].concat();
+        [u16::try_from(head.len()).unwrap().to_le_bytes().as_slice(), &head].concat()
+    };
+    let bold = [3, 0, 0, 0, 0x35, 8, 1, 0, 0, 0, 0];
+    assert_eq!(super::styles::rebuild(&head(&bold)).unwrap(), head(&bold));
+    let long = [bold.as_slice(), b"payload"].concat();
+    assert_eq!(super::styles::rebuild(&head(&long)).unwrap(), head(&bold));
+    assert_eq!(super::styles::rebuild(&head(b"payload")).unwrap(), head(b""));
+    let mut other = head(b"");
+    other[4] = 200;
+    assert!(super::styles::rebuild(&other).is_err());
+}
+
+#[test]
+fn records_of_a_drawing_that_are_there_twice_or_too_long_go() {
+    let drawings = |group: &[u8], times: usize| {
+        let (mut children, mut drawings) = (Vec::new(), Vec::new());
+        for _ in 0..times {
+            put(&mut children, 0, 0, kind::DGG, group).unwrap();
+        }
+        put(&mut drawings, 0xf, 0, kind::DGG_CONTAINER, &children).unwrap();
+        let mut fixture = with("text\r");
+        fixture.structures.insert(entry::DRAWINGS, drawings);
+        rebuilt(fixture)
+    };
+    let group = numbers(&[0x401, 2, 1, 1, 1, 1]);
+    let count = |new: &Rebuilt| memchr::memmem::find_iter(&new.table, &group).count();
+    assert_eq!(count(&drawings(&group, 2)), 1);
+    assert_eq!(count(&drawings(&[&group, b"payload.".as_slice()].concat(), 1)), 0);
 }

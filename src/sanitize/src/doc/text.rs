@@ -39,16 +39,16 @@ impl Piece {
     }
 }
 
-/// Pieces that a text may have when some share characters.
-const MAX_SHARED: usize = 4096;
+/// Pieces that may begin within another: so many a search for the characters of a run passes in vain.
+const MAX_SHARED: usize = 256;
 
 #[derive(Debug)]
 pub(super) struct Text {
     pub(super) pieces: Vec<Piece>,
     /// Numbers of the pieces in the order of the stream.
     by_place: Vec<usize>,
-    /// Some pieces have characters in common.
-    shared: bool,
+    /// The furthest end of these pieces up to each, in the same order.
+    ends: Vec<u32>,
     /// One unit of UTF-16 for each character.
     pub(super) units: Vec<u16>,
     /// Formatting that pieces refer to.
@@ -113,8 +113,8 @@ impl Text {
         }
         let mut by_place: Vec<usize> = (0..pieces.len()).collect();
         by_place.sort_by_key(|&number| pieces.get(number).map(|piece| piece.at));
-        let shared = shared(by_place.iter().filter_map(|&number| pieces.get(number)))?;
-        if shared && pieces.len() > MAX_SHARED || characters > u32_of(word.len())? {
+        let ends = ends(by_place.iter().filter_map(|&number| pieces.get(number)))?;
+        if characters > u32_of(word.len())? {
             return Err(broken("the text has too many pieces"));
         }
         let mut units = Vec::new();
@@ -126,7 +126,7 @@ impl Text {
                 false => units.extend(bytes.iter().map(|&byte| windows_1252(byte))),
             }
         }
-        Ok(Self { pieces, by_place, shared, units, modifiers })
+        Ok(Self { pieces, by_place, ends, units, modifiers })
     }
 
     pub(super) fn unit(&self, position: u32) -> u16 {
@@ -143,12 +143,7 @@ impl Text {
     /// The character positions whose bytes lie in a part of the stream, in the order of the stream. Each comes with
     /// the bytes of one character.
     pub(super) fn within(&self, bytes: &Range<u32>) -> Vec<(Range<u32>, u32, u32)> {
-        let first = match self.shared {
-            true => 0,
-            false => self.by_place.partition_point(|&number| {
-                self.pieces.get(number).is_some_and(|piece| piece.bytes().end <= bytes.start)
-            }),
-        };
+        let first = self.ends.partition_point(|&end| end <= bytes.start);
         let pieces = self.by_place.iter().skip(first).filter_map(|&number| self.pieces.get(number));
         pieces
             .take_while(|piece| piece.at < bytes.end)
@@ -156,12 +151,19 @@ impl Text {
             .map(|piece| {
                 let width = piece.width();
                 let skipped = bytes.start.saturating_sub(piece.at).div_ceil(width);
-                let start = piece.characters.start + skipped;
+                let start = piece.characters.start.saturating_add(skipped);
                 let all = bytes.end.saturating_sub(piece.at).div_ceil(width);
-                let end = (piece.characters.start + all).min(piece.characters.end);
+                let end = piece.characters.start.saturating_add(all).min(piece.characters.end);
                 (start..end.max(start), piece.at + skipped * width, width)
             })
             .collect()
+    }
+
+    /// Whether a character in a part of the stream may stand for something.
+    pub(super) fn has_object(&self, bytes: &Range<u32>) -> bool {
+        self.within(bytes)
+            .into_iter()
+            .any(|(positions, ..)| positions.into_iter().any(|position| self.unit(position) == OBJECT))
     }
 
     /// Where each character is in the stream, and its bytes.
@@ -206,8 +208,8 @@ impl Text {
 
     /// A piece's formatting, unless it is of a kind that may not stay or does not exist.
     fn prm(&self, prm: u16) -> u16 {
-        // Numbers of single properties (MS-DOC 2.9.215): data, object, special character, object again.
-        const NEVER: [u16; 4] = [0x47, 0x4b, 0x75, 0x76];
+        // Numbers of single properties (MS-DOC 2.9.215): tracked changes, data, object, special character, object again.
+        const NEVER: [u16; 6] = [0x41, 0x42, 0x47, 0x4b, 0x75, 0x76];
         let number = prm >> 1;
         let stays = match prm & 1 {
             0 => !NEVER.contains(&(number & 0x7f)),
@@ -217,23 +219,31 @@ impl Text {
     }
 }
 
-/// Whether any of the pieces, which come in the order of the stream, have bytes in common.
-fn shared<'a>(pieces: impl Iterator<Item = &'a Piece>) -> Result<bool, Failure> {
+/// The furthest end up to each of the pieces, which come in the order of the stream.
+fn ends<'a>(pieces: impl Iterator<Item = &'a Piece>) -> Result<Vec<u32>, Failure> {
     let mut widest: Option<&Piece> = None;
-    let mut shared = false;
+    let mut within = 0;
+    let mut ends = Vec::new();
     for piece in pieces {
         let over = widest.filter(|widest| piece.at < widest.bytes().end);
         if let Some(over) = over {
-            shared = true;
+            within += 1;
             if over.wide != piece.wide || (piece.at - over.at) % piece.width() != 0 {
                 return Err(broken("two pieces of the text read the same bytes in two ways"));
             }
+        } else {
+            within = 0;
         }
-        if over.is_none_or(|over| over.bytes().end < piece.bytes().end) {
-            widest = Some(piece);
+        if within > MAX_SHARED {
+            return Err(broken("the text has too many pieces in common"));
         }
+        let widest = match over.filter(|over| over.bytes().end >= piece.bytes().end) {
+            Some(over) => widest.insert(over),
+            None => widest.insert(piece),
+        };
+        ends.push(widest.bytes().end);
     }
-    Ok(shared)
+    Ok(ends)
 }
 
 /// Characters of one byte (MS-DOC 2.9.73, FcCompressed).

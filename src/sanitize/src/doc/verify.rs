@@ -3,7 +3,7 @@
 //! Three things together: writing anew what is read gives the same bytes; every byte that no structure accounts for is 0; and
 //! in the text, the formatting, the drawings and the Data stream nothing is found that fetches, runs or embeds.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::ops::Range;
 
 use super::bytes::{slice, u32_at, usize_of};
@@ -15,11 +15,9 @@ use crate::compound::{self, Compound};
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::job::Job;
-use crate::limits::Limits;
 use crate::markup::link::is_web;
-use crate::office_art::{Record, Records, number_of};
+use crate::office_art::{Record, Records, is_dangerous, is_picture};
 use crate::options::Metadata;
-use crate::ppt::is_picture;
 use crate::summary;
 
 /// Structures of the table stream that may be there, by the number of their pair.
@@ -60,12 +58,6 @@ const TYPES: [u8; 17] =
 /// Modifiers that make an object of a character, or contain others.
 const MODIFIERS: [u16; 4] = [0x080a, 0x0856, 0x680e, 0xca47];
 
-/// Shape properties that fetch or run something, or are files in themselves.
-const PROPERTIES: [u16; 14] = [
-    0x0105, 0x0106, 0x0110, 0x0187, 0x0188, 0x01c6, 0x01c7, 0x0382, 0x038e, 0x0397, 0x0398, 0x039a, 0x03a5,
-    0x03a9,
-];
-
 /// Proves a rebuilt document.
 pub(crate) fn verify(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<(), Failure> {
     search(bytes, job).map_err(|failure| match failure {
@@ -99,7 +91,7 @@ fn search(bytes: &[u8], job: &mut Job<'_>) -> Result<(), Failure> {
     }
     let table = file.root.stream(fib.table_name()).unwrap_or_default();
     let data = file.root.stream(DATA).unwrap_or_default();
-    Proof { fib, word, table, data, limits: job.limits, metadata: job.options.metadata }.all()
+    Proof { fib, word, table, data, metadata: job.options.metadata }.all(job)
 }
 
 struct Proof<'a> {
@@ -107,12 +99,11 @@ struct Proof<'a> {
     word: &'a [u8],
     table: &'a [u8],
     data: &'a [u8],
-    limits: &'a Limits,
     metadata: Metadata,
 }
 
 impl Proof<'_> {
-    fn all(&self) -> Result<(), Failure> {
+    fn all(&self, job: &mut Job<'_>) -> Result<(), Failure> {
         let entries = self.structures()?;
         let first = self.fib.written_length();
         let text = Text::parse(self.required(entry::PIECES)?, self.word, first, self.fib.characters())?;
@@ -132,14 +123,14 @@ impl Proof<'_> {
         let characters = self.pages(Kind::Characters, entry::CHARACTERS, &mut word)?;
         let paragraphs = self.pages(Kind::Paragraphs, entry::PARAGRAPHS, &mut word)?;
         for run in &characters.0 {
-            self.characters(run, &mut data)?;
+            self.characters(run, &text, &mut data, job)?;
         }
         for run in &paragraphs.0 {
             self.paragraphs(run, &mut data)?;
         }
         data.prove(self.data, true)?;
         if let Some(drawings) = self.structure(entry::DRAWINGS)? {
-            self.drawings(drawings, &mut word)?;
+            self.drawings(drawings, &mut word, job)?;
         }
         self.sections(&mut word)?;
         word.prove(self.word, false)?;
@@ -198,6 +189,10 @@ impl Proof<'_> {
             expected.extend(structure);
             expected.extend(behind);
         }
+        let is_there = |index| self.structure(index).is_ok_and(|structure| structure.is_some());
+        if !tables::incomplete(is_there).is_empty() {
+            return unproved("structures are there without others that they need");
+        }
         let (there, behind) = self.table.split_at_checked(expected.len()).unwrap_or_default();
         match there == expected && behind.iter().all(|&byte| byte == 0) {
             true => Ok(entries),
@@ -246,7 +241,7 @@ impl Proof<'_> {
         let plc = self.required(index)?;
         let count = plc.len().saturating_sub(4) / 8;
         let first = u32_at(plc, 4 * (count + 1))?;
-        let runs = fkp::read(kind, plc, self.word)?;
+        let runs = fkp::read(kind, plc, self.word, |_| Ok(()))?;
         let (pages, table, count) = fkp::write(kind, &runs, first)?;
         let at = usize_of(first)?.saturating_mul(PAGE);
         if slice(self.word, at, pages.len())? != pages || table != plc {
@@ -256,7 +251,13 @@ impl Proof<'_> {
         Ok((runs, (first, count)))
     }
 
-    fn characters(&self, run: &Run, cover: &mut Cover) -> Result<(), Failure> {
+    fn characters(
+        &self,
+        run: &Run,
+        text: &Text,
+        cover: &mut Cover,
+        job: &mut Job<'_>,
+    ) -> Result<(), Failure> {
         let mut location = None;
         let mut is_data = false;
         for prl in sprm::prls(&run.properties) {
@@ -272,6 +273,10 @@ impl Proof<'_> {
         }
         let Some(at) = location else { return Ok(()) };
         let at = usize_of(at)?;
+        // Nothing stands for anything.
+        if at == 0 && !text.has_object(&(run.start..run.end)) {
+            return Ok(());
+        }
         let whole = slice(self.data, at, usize_of(u32_at(self.data, at)?)?)?;
         cover.add_again(at..at + whole.len());
         if is_data {
@@ -283,7 +288,7 @@ impl Proof<'_> {
         if whole.get(4..8) != Some(&[68, 0, 0x64, 0]) {
             return unproved("a picture in the text is of another kind");
         }
-        self.records(whole.get(68..).unwrap_or_default(), None)
+        self.records(whole.get(68..).unwrap_or_default(), None, job)
     }
 
     fn paragraphs(&self, run: &Run, cover: &mut Cover) -> Result<(), Failure> {
@@ -298,6 +303,7 @@ impl Proof<'_> {
                     }
                     cover.add_again(at..at + 2 + length);
                 }
+                sprm::DELETED | sprm::INSERTED => return unproved("a paragraph hides a part of a field"),
                 code if sprm::LISTED.binary_search(&code).is_ok() && !MODIFIERS.contains(&code) => {}
                 _ => return unproved("a paragraph has a property that is not known"),
             }
@@ -308,6 +314,13 @@ impl Proof<'_> {
     fn sections(&self, word: &mut Cover) -> Result<(), Failure> {
         let Some(plc) = self.structure(entry::SECTIONS)? else { return Ok(()) };
         let entries = 4 * (plc.len().saturating_sub(4) / 16 + 1);
+        let is_sound = tables::texts(plc, 12).is_some_and(|positions| {
+            let positions: Vec<u8> = positions.iter().flat_map(|position| position.to_le_bytes()).collect();
+            plc.starts_with(&positions)
+        });
+        if !is_sound {
+            return unproved("the sections are out of order");
+        }
         for entry in plc.get(entries..).unwrap_or_default().as_chunks::<12>().0 {
             let at = u32_at(entry.as_slice(), 2)?;
             if at == u32::MAX {
@@ -324,21 +337,26 @@ impl Proof<'_> {
         Ok(())
     }
 
-    fn drawings(&self, drawings: &[u8], word: &mut Cover) -> Result<(), Failure> {
+    fn drawings(&self, drawings: &[u8], word: &mut Cover, job: &mut Job<'_>) -> Result<(), Failure> {
         let (_, mut rest) = Record::parse(drawings)?;
-        self.records(drawings.get(..drawings.len() - rest.len()).unwrap_or_default(), Some(word))?;
+        self.records(drawings.get(..drawings.len() - rest.len()).unwrap_or_default(), Some(word), job)?;
         while let Some((_, drawing)) = rest.split_first() {
             let (_, behind) = Record::parse(drawing)?;
-            self.records(drawing.get(..drawing.len() - behind.len()).unwrap_or_default(), None)?;
+            self.records(drawing.get(..drawing.len() - behind.len()).unwrap_or_default(), None, job)?;
             rest = behind;
         }
         Ok(())
     }
 
     /// Records and all that is in them. `word`: pictures may lie in the WordDocument stream.
-    fn records(&self, records: &[u8], mut word: Option<&mut Cover>) -> Result<(), Failure> {
-        let mut levels = vec![Records(records)];
-        while let Some(records) = levels.last_mut() {
+    fn records(
+        &self,
+        records: &[u8],
+        mut word: Option<&mut Cover>,
+        job: &mut Job<'_>,
+    ) -> Result<(), Failure> {
+        let mut levels = vec![(Records(records), HashSet::new())];
+        while let Some((records, seen)) = levels.last_mut() {
             let Some(record) = records.next() else {
                 if !records.0.is_empty() {
                     return unproved("there are bytes behind the last drawing record");
@@ -348,25 +366,33 @@ impl Proof<'_> {
             };
             let record = record?;
             match record.kind {
+                0xf006 | 0xf008 | 0xf118 | 0xf11a | 0xf11e if !seen.insert(record.kind) => {
+                    return unproved("a drawing record is there twice");
+                }
                 0xf00a if record.u32_at(4).is_none_or(|flags| flags & 0x10 != 0) => {
                     return unproved("a shape is an object");
                 }
-                0xf00b | 0xf121 | 0xf122 if PROPERTIES.iter().any(|id| number_of(&record, *id).is_some()) => {
+                0xf00b | 0xf121 | 0xf122 if is_dangerous(&record) => {
                     return unproved("a shape has a property that fetches or runs something");
                 }
-                0xf007 => self.picture(&record, word.as_deref_mut())?,
+                0xf007 => self.picture(&record, word.as_deref_mut(), job)?,
                 0xf000..=0xf005 | 0xf006..=0xf012 | 0xf014 | 0xf017 | 0xf118..=0xf122 => {}
                 _ => return unproved("there is a drawing record of an unknown kind"),
             }
             if record.version == 0xf {
-                levels.push(record.children());
+                levels.push((record.children(), HashSet::new()));
             }
         }
         Ok(())
     }
 
     /// An entry of a list of pictures, and its picture.
-    fn picture(&self, entry: &Record<'_>, word: Option<&mut Cover>) -> Result<(), Failure> {
+    fn picture(
+        &self,
+        entry: &Record<'_>,
+        word: Option<&mut Cover>,
+        job: &mut Job<'_>,
+    ) -> Result<(), Failure> {
         let size = usize_of(entry.u32_at(20).unwrap_or_default())?;
         let at = entry.u32_at(28).unwrap_or_default();
         let whole = match (entry.body.len(), word) {
@@ -381,7 +407,7 @@ impl Proof<'_> {
         };
         let (picture, behind) = Record::parse(whole)?;
         match behind.is_empty() {
-            true => is_picture(&picture, self.limits),
+            true => is_picture(&picture, job),
             false => unproved("there are bytes behind a picture"),
         }
     }
@@ -401,19 +427,53 @@ fn instruction(instruction: &str) -> Result<(), Failure> {
             false => Ok(()),
         };
     };
-    let rest = words.get(link.len()..).unwrap_or_default().trim_start();
-    let is_local = rest.starts_with("\\l") || rest.starts_with("\"\" \\l") || rest.contains("\\l");
-    let address = rest.trim_start_matches(['"', '\u{201c}', '\u{201d}', '\u{201e}']);
-    let end = address.find(['"', '\u{201c}', '\u{201d}', ' ', '\t']).unwrap_or(address.len());
-    let address = address.get(..end).unwrap_or_default();
-    let is_fine = rest.starts_with('\\')
-        || address.is_empty() && is_local
-        || address.starts_with('#')
-        || is_web(address);
-    match is_fine {
+    match words.get(link.len()..).is_some_and(is_safe_link) {
         true => Ok(()),
         false => unproved("a field links to something else than the web or mail"),
     }
+}
+
+/// Whether everything among a link's arguments that is not a switch's own is an address of the web, of mail or of a place in
+/// the document.
+fn is_safe_link(arguments: &str) -> bool {
+    const QUOTES: [char; 4] = ['"', '\u{201c}', '\u{201d}', '\u{201e}'];
+    const WITH_ARGUMENT: &str = "lots*";
+    // What a field in it would come to is not known.
+    if arguments.contains(char::from(0x13)) {
+        return false;
+    }
+    let mut is_switch_argument = false;
+    let mut has_address = false;
+    let mut is_local = false;
+    let mut rest = arguments.trim_start_matches(is_space);
+    while let Some(first) = rest.chars().next() {
+        if first == '\\' && !rest.starts_with("\\\\") {
+            let switch = rest.chars().nth(1).unwrap_or(' ').to_ascii_lowercase();
+            is_switch_argument = WITH_ARGUMENT.contains(switch);
+            is_local |= switch == 'l';
+            rest = rest.get(1..).unwrap_or_default();
+            rest = rest.get(rest.chars().next().map_or(0, char::len_utf8)..).unwrap_or_default();
+        } else {
+            let is_quoted = QUOTES.contains(&first);
+            let body = rest.get(if is_quoted { first.len_utf8() } else { 0 }..).unwrap_or_default();
+            let end = body.find(|c| if is_quoted { QUOTES.contains(&c) } else { is_space(c) });
+            let (argument, behind) = body.split_at(end.unwrap_or(body.len()));
+            if !std::mem::take(&mut is_switch_argument) && !argument.is_empty() {
+                if !argument.starts_with('#') && !is_web(argument) {
+                    return false;
+                }
+                has_address = true;
+            }
+            rest = behind.strip_prefix(|c| is_quoted && QUOTES.contains(&c)).unwrap_or(behind);
+        }
+        rest = rest.trim_start_matches(is_space);
+    }
+    has_address || is_local
+}
+
+/// White space, and what stands for something else than a letter.
+fn is_space(c: char) -> bool {
+    c.is_whitespace() || c == char::from(1)
 }
 
 /// What follows the beginning of a field.

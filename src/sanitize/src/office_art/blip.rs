@@ -170,7 +170,7 @@ fn expanded(header: &[u8], stored: &[u8], job: &mut Job<'_>) -> Result<Option<Ve
 }
 
 /// A device-independent bitmap with the file header that a BMP file has (MS-WMF 2.2.2.9 and BITMAPFILEHEADER).
-fn bitmap_file(bitmap: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn bitmap_file(bitmap: &[u8]) -> Option<Vec<u8>> {
     let header = u32_at(bitmap, 0)?;
     let short = |at| super::record::u16_at(bitmap, at).map(u32::from);
     let (palette, masks) = match header {

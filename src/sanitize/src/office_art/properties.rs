@@ -8,7 +8,9 @@
 //! copy of the shape in another format, or HTML is kept.
 
 use super::put;
-use super::record::{Record, u16_at, u32_at};
+#[cfg(test)]
+use super::record::u32_at;
+use super::record::{Record, u16_at};
 use crate::failure::Failure;
 use crate::report::What;
 
@@ -20,8 +22,18 @@ const IS_LONGER: u16 = 0x8000;
 /// Groups of properties whose numbers may stay: transform to diagram, the four sides of a text box' line, relative sizes.
 const GROUPS: [std::ops::RangeInclusive<u16>; 3] = [0x0000..=0x03ff, 0x0500..=0x063f, 0x07c0..=0x07ff];
 
-/// Numbers in these groups that may not: flags of pictures by name, a picture for printing, OLE's number, script language.
-const NOT_NUMBERS: [u16; 9] = [0x0106, 0x010b, 0x010f, 0x0110, 0x0111, 0x0188, 0x01c7, 0x0398, 0x03a5];
+/// Numbers in these groups that may not: pictures by name and their flags, a picture for printing, OLE's number, link, scripts and
+/// their language, a copy for Office 2007.
+const NOT_NUMBERS: [u16; 18] = [
+    0x0105, 0x0106, 0x010b, 0x010f, 0x0110, 0x0111, 0x0187, 0x0188, 0x01c6, 0x01c7, 0x0382, 0x038e, 0x0397,
+    0x0398, 0x0399, 0x039a, 0x03a5, 0x03a9,
+];
+
+/// Properties that fetch or run something, or are files in themselves, for searches.
+const FORBIDDEN: [u16; 15] = [
+    0x0105, 0x0106, 0x0110, 0x0187, 0x0188, 0x01c6, 0x01c7, 0x0382, 0x038e, 0x0397, 0x0398, 0x0399, 0x039a,
+    0x03a5, 0x03a9,
+];
 
 /// Places in the list of pictures: picture, fill, line fill.
 const PICTURES: [u16; 3] = [0x0104, 0x0186, 0x01c5];
@@ -221,7 +233,17 @@ fn array_length(values: &[u8]) -> Option<usize> {
     Some(6 + count * usize::from(size))
 }
 
-/// The value of a property in a record, whatever it is; for searches.
+/// Whether a record of properties has one that fetches or runs something or is a file in itself, or is cut short.
+pub(crate) fn is_dangerous(record: &Record<'_>) -> bool {
+    let Some(table) = record.body.get(..usize::from(record.instance) * ENTRY) else { return true };
+    table.as_chunks::<ENTRY>().0.iter().any(|&[a, b, ..]| {
+        let id = u16::from_le_bytes([a, b]) & !(IS_PICTURE | IS_LONGER);
+        FORBIDDEN.contains(&id) || (0x0680..=0x06bf).contains(&id)
+    })
+}
+
+/// The value of a property in a record, whatever it is.
+#[cfg(test)]
 pub(crate) fn number_of(record: &Record<'_>, id: u16) -> Option<u32> {
     let table = record.body.get(..usize::from(record.instance) * ENTRY)?;
     let entry = table

@@ -138,3 +138,35 @@ fn entries_say_where_their_picture_is() {
     assert!(Entry::parse(parsed(&record(2, 0, kind::STORE_ENTRY, &[0; 35]))).is_err());
     assert!(Entry::parse(parsed(&record(2, 0, kind::SHAPE, &[0; 36]))).is_err());
 }
+
+#[test]
+fn forbidden_properties_that_pose_as_numbers() {
+    for id in [0x0105_u16, 0x0187, 0x01c6, 0x0382, 0x038e, 0x0397, 0x039a, 0x03a9] {
+        let body = [&id.to_le_bytes(), [7, 0, 0, 0].as_slice()].concat();
+        let record = Record { version: 3, instance: 1, kind: kind::PROPERTIES, body: &body };
+        assert!(is_dangerous(&record));
+        let properties = Properties::parse(&record).unwrap();
+        assert_eq!(properties.removed.len(), 1, "{id:#06x}");
+        let mut out = Vec::new();
+        properties.put(&mut out, kind::PROPERTIES).unwrap();
+        assert!(out.is_empty());
+    }
+}
+
+#[test]
+fn properties_cut_short_are_unproved() {
+    let body = [0x80, 3, 0, 0, 0, 0];
+    assert!(!is_dangerous(&Record { version: 3, instance: 1, kind: kind::PROPERTIES, body: &body }));
+    assert!(is_dangerous(&Record { version: 3, instance: 2, kind: kind::PROPERTIES, body: &body }));
+}
+
+#[test]
+fn picture_with_something_behind_it_is_unproved() {
+    let proof = |file: &[u8]| {
+        let body = [&[0; 17], file].concat();
+        let record = Record { version: 0, instance: 0x6e0, kind: 0xf01e, body: &body };
+        bench(&Limits::default(), |job| is_picture(&record, job)).0
+    };
+    proof(BLANK).unwrap();
+    assert!(proof(&[BLANK, b"MZ payload"].concat()).is_err());
+}

@@ -11,6 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::kind;
 use crate::failure::Failure;
+use crate::job::Job;
 use crate::office_art::Record;
 
 /// Marks of a plain and of an encrypted presentation in the current user's record.
@@ -45,7 +46,7 @@ impl Edits {
     ///
     /// # Errors
     /// [`Failure::Encrypted`]; [`Failure::Malformed`]: an edit or a directory is not where it should be, or the edits run in a circle.
-    pub(super) fn read(document: &[u8], current_user: &[u8]) -> Result<Self, Failure> {
+    pub(super) fn read(document: &[u8], current_user: &[u8], job: &mut Job<'_>) -> Result<Self, Failure> {
         let (user, _) = Record::parse(current_user)?;
         if user.kind != kind::CURRENT_USER {
             return Err(malformed("the current user's record is of another type"));
@@ -64,7 +65,7 @@ impl Edits {
             older: 0,
             has_user: user.body.get(12..14).is_some_and(|length| length != [0, 0]),
         };
-        let mut seen = BTreeSet::new();
+        let (mut seen, mut directories) = (BTreeSet::new(), BTreeSet::new());
         while seen.is_empty() || offset != 0 {
             if !seen.insert(offset) {
                 return Err(malformed("the edits run in a circle"));
@@ -82,7 +83,12 @@ impl Edits {
                     .filter(|view| (SLIDE_VIEW..=LAST_VIEW).contains(view))
                     .unwrap_or(SLIDE_VIEW);
             }
-            edits.add_directory(record_at(document, number(12))?)?;
+            let directory = record_at(document, number(12))?;
+            if !directories.insert(number(12)) {
+                return Err(malformed("two edits have one directory"));
+            }
+            job.expand(u64::try_from(directory.body.len()).unwrap_or(u64::MAX))?;
+            edits.add_directory(directory)?;
             let session = number(28);
             if edit.body.len() == EDIT_WITH_ENCRYPTION && session != 0 && edits.is_session(document, session)
             {

@@ -13,8 +13,14 @@ use crate::report::What;
 pub(super) enum Rule {
     /// This many bytes; a longer one is cut, a shorter one is left behind.
     Fixed(usize),
-    /// Its body as it is.
+    /// Its text, or a list of runs that says itself how long it is.
     Bytes,
+    /// So many bytes and any number of parts of so many; what is behind the last whole part is cut.
+    Parts(usize, usize),
+    /// As long as the number of its entries says.
+    Group,
+    /// A kind and what that kind has.
+    Variant,
     /// Records of these types.
     Container(&'static [u16]),
     /// As its name says, in `rewrite`.
@@ -58,7 +64,7 @@ pub(super) enum Special {
 
 /// The rule for a type; `None`: it is copied nowhere.
 pub(super) fn rule(kind: u16) -> Option<Rule> {
-    use Rule::{Bytes, Container, Fixed, Special as As};
+    use Rule::{Bytes, Container, Fixed, Group, Parts, Special as As, Variant};
     Some(match kind {
         kind::DOCUMENT => Container(&[
             kind::DOCUMENT_ATOM,
@@ -89,7 +95,8 @@ pub(super) fn rule(kind: u16) -> Option<Rule> {
         // Custom shows.
         0x0410 => Container(&[0x0411]),
         0x0411 => Container(&[kind::STRING, 0x0412]),
-        0x0412 | kind::STRING => Bytes,
+        0x0412 => Parts(0, 4),
+        kind::STRING => Bytes,
         // Views.
         0x07d0 => Container(&[kind::TAGS, 0x03fa, 0x0407, 0x0408, 0x0413, 0x0414]),
         0x03fa => Container(&[0x03fd, 0x03fe, 0x03fb]),
@@ -161,7 +168,8 @@ pub(super) fn rule(kind: u16) -> Option<Rule> {
         ]),
         kind::SLIDE_PERSIST => As(Special::SlidePersist),
         0x0f9e | 0x0f9f => Fixed(4),
-        0x0fa0..=0x0fa2 | 0x0fa6 | 0x0fa8 | 0x0faa => Bytes,
+        0x0fa2 => Parts(0, 6),
+        0x0fa0 | 0x0fa1 | 0x0fa6 | 0x0fa8 | 0x0faa => Bytes,
         0x0fd8 | 0x0ff8..=0x0ffa => Fixed(4), // number of the slide, date, header, footer
         0x0ff7 => Fixed(8),                   // date and time
         0x1015 => Fixed(132),                 // date and time in a format of its own
@@ -170,7 +178,8 @@ pub(super) fn rule(kind: u16) -> Option<Rule> {
         // Drawings.
         0x040b => Container(&[art::DGG_CONTAINER]),
         art::DGG_CONTAINER => As(Special::DrawingGroup),
-        art::DGG | art::RECENT_COLOURS | art::REGROUP_ITEMS => Bytes,
+        art::DGG => Group,
+        art::RECENT_COLOURS | art::REGROUP_ITEMS => Parts(0, 4),
         art::MENU_COLOURS => Fixed(16),
         0x040c => Container(&[art::DG_CONTAINER]),
         art::DG_CONTAINER => Container(&[
@@ -206,7 +215,7 @@ pub(super) fn rule(kind: u16) -> Option<Rule> {
         }
         0x0bc3 => Fixed(8),                   // placeholder
         0x0bdb..=0x0bdd | 0x0420 => Fixed(1), // flags, new placeholder, header or footer
-        0x0fe7 => Bytes,                      // other colours for a metafile
+        0x0fe7 => Parts(12, 44),              // other colours for a metafile
         0x1014 => Container(&[kind::ANIMATION]),
         kind::ANIMATION => As(Special::Animation),
         // What versions after 97 added.
@@ -251,7 +260,10 @@ pub(super) fn rule(kind: u16) -> Option<Rule> {
         0xf129 | 0xf136 | 0xf13a => Fixed(8),
         0x2b01 | 0xf143 => Fixed(4),
         0xf134 => Fixed(12),
-        0xf135 | 0xf137..=0xf139 | 0xf142 => Bytes,
+        0xf135 => Fixed(52),
+        0xf137 | 0xf139 => Fixed(32),
+        0xf138 => Fixed(20),
+        0xf142 => Variant,
         _ => return None,
     })
 }

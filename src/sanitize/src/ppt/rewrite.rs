@@ -15,7 +15,9 @@ use super::write::{self, Written};
 use crate::compound;
 use crate::failure::Failure;
 use crate::job::Job;
-use crate::office_art::{Blip, Properties, Record, Records, close, kind as art, open, put};
+use crate::office_art::{
+    Blip, Properties, Record, Records, close, group_length, hides_file, kind as art, open, put,
+};
 use crate::report::What;
 
 /// The version of a record whose body is records.
@@ -29,6 +31,8 @@ const HOST_CONTROL: u16 = 201;
 const HAS_SOUND: u8 = 0x10;
 const SLIDE_SOUND: u8 = 0x50;
 const ANIMATION_SOUND: u8 = 0x50;
+/// Records that a container has but one of.
+const ONCE: [u16; 5] = [art::DGG, art::DG, art::REGROUP_ITEMS, art::RECENT_COLOURS, art::MENU_COLOURS];
 /// A time node's type: media.
 const MEDIA: u32 = 4;
 
@@ -137,8 +141,13 @@ impl Rewriter<'_, '_, '_> {
         })?;
         // Whether the last action was kept: the text behind it belongs to it.
         let mut after_action = false;
+        let mut seen = BTreeSet::new();
         for record in records {
             let record = record?;
+            if ONCE.contains(&record.kind) && !seen.insert(record.kind) {
+                self.tally.record(&record);
+                continue;
+            }
             let rule = grammar::rule(record.kind).filter(|_| allowed.contains(&record.kind));
             let before = out.len();
             match rule {
@@ -151,12 +160,13 @@ impl Rewriter<'_, '_, '_> {
                     }
                 }
                 Some(Rule::Special(special)) => self.special(special, &record, out, depth)?,
-                Some(Rule::Fixed(length)) if !record.is_container() && record.body.len() >= length => {
-                    let body = record.body.get(..length).unwrap_or_default();
-                    put(out, record.version, record.instance, record.kind, body)?;
-                }
-                Some(Rule::Bytes) if !record.is_container() => {
-                    put(out, record.version, record.instance, record.kind, record.body)?;
+                Some(rule)
+                    if !record.is_container() && (is_text(record.kind) || !hides_file(record.body)) =>
+                {
+                    match length(rule, &record).and_then(|length| record.body.get(..length)) {
+                        Some(body) => put(out, record.version, record.instance, record.kind, body)?,
+                        None => self.tally.record(&record),
+                    }
                 }
                 _ => self.tally.record(&record),
             }
@@ -204,7 +214,9 @@ impl Rewriter<'_, '_, '_> {
             Special::TextAction => {}
             Special::Font => {
                 // Name 64, character set, flags, type, pitch.
-                let Some(mut body) = fixed::<68>(record) else { return self.dropped(record) };
+                // Fonts are known by their place, so one that is cut short keeps it.
+                let mut body = [0; 68];
+                body.iter_mut().zip(record.body).for_each(|(to, from)| *to = *from);
                 body[65] = 0;
                 put(out, record.version, record.instance, record.kind, &body)?;
             }
@@ -339,12 +351,17 @@ impl Rewriter<'_, '_, '_> {
         let mut behind = Vec::new();
         let mut list = None;
         let mut rest = Records(record.body);
+        let mut seen = BTreeSet::new();
         loop {
             let from = rest.0;
             let Some(child) = rest.next() else { break };
             let child = child?;
             if child.kind == art::STORE_CONTAINER && child.is_container() && list.is_none() {
                 list = Some(child);
+                continue;
+            }
+            if ONCE.contains(&child.kind) && !seen.insert(child.kind) {
+                self.tally.record(&child);
                 continue;
             }
             let whole = from.get(..from.len() - rest.0.len()).unwrap_or_default();
@@ -375,4 +392,28 @@ fn is_pointless_when_empty(kind: u16) -> bool {
 /// The first bytes of an atom.
 fn fixed<const N: usize>(record: &Record<'_>) -> Option<[u8; N]> {
     record.body.first_chunk::<N>().copied().filter(|_| !record.is_container())
+}
+
+/// Whether a record is text in bytes or in UTF-16.
+fn is_text(record: u16) -> bool {
+    matches!(record, kind::STRING | 0x0fa0 | 0x0fa8)
+}
+
+/// How much of a record's body stays; `None`: it has less than it needs.
+fn length(rule: Rule, record: &Record<'_>) -> Option<usize> {
+    let there = record.body.len();
+    match rule {
+        Rule::Fixed(length) => Some(length),
+        Rule::Parts(head, part) => there.checked_sub(head).map(|parts| head + parts / part * part),
+        Rule::Group => group_length(record),
+        // Yes or no, a number, a fraction, a text.
+        Rule::Variant => match record.body.first()? {
+            0 => Some(2),
+            1 | 2 => Some(5),
+            3 => Some((there - 1) / 2 * 2 + 1),
+            _ => None,
+        },
+        Rule::Bytes => Some(there),
+        Rule::Container(_) | Rule::Special(_) => None,
+    }
 }

@@ -116,6 +116,15 @@ fn embedded_fonts() {
 }
 
 #[test]
+fn a_font_cut_short_keeps_its_place() {
+    let clean =
+        Deck { fonts: vec![atom(0x0fb7, b"A\0"), atom(0x0fb7, &[7; 68])], ..Deck::default() }.rebuilt();
+    let fonts: Vec<_> = clean.records(0x0fb7).collect();
+    assert_eq!(fonts.len(), 2);
+    assert_eq!(fonts[0].len(), 68);
+}
+
+#[test]
 fn routing_slips_and_user_names() {
     let document = vec![atom(0x0406, b"jane@example.org"), container(0x0402, &[string(0, "linked")])];
     let clean = Deck { document, user: "jane", ..Deck::default() }.rebuilt();
@@ -223,4 +232,35 @@ fn the_description_stays_when_wanted() {
     let (again, report) = sanitize(&once);
     assert_eq!(again.unwrap().0, once);
     assert!(report.removed.is_empty());
+}
+
+#[test]
+fn bytes_behind_what_a_record_has_by_its_kind() {
+    let variant = |kind: u8, value: &[u8]| atom(0xf142, &[&[kind], value].concat());
+    let colours = [[0; 12].as_slice(), &[3; 44]].concat();
+    for (record, kind, length) in [
+        (atom(0xf138, &[[0; 20].as_slice(), b"payload"].concat()), 0xf138, 20),
+        (variant(0, b"\0payload"), 0xf142, 2),
+        (variant(1, b"\0\0\0\0payload"), 0xf142, 5),
+        (variant(9, b"payload"), 0xf142, 0),
+        (atom(0x0fe7, &[&colours, b"payload".as_slice()].concat()), 0x0fe7, 56),
+        (atom(0x0fa2, b"\0\0\0\0\0\0payl"), 0x0fa2, 6),
+        (atom(0x0fa1, b"\0\0\0\0PK\x03\x04payload"), 0x0fa1, 0),
+    ] {
+        let deck = match kind {
+            0xf138 => {
+                let node = container(0xf144, &[atom(0xf127, &[0; 32]), container(0xf12f, &[record])]);
+                Deck { slide: vec![tag("___PPT10", &[node])], ..Deck::default() }
+            }
+            0xf142 => {
+                let node = container(0xf144, &[atom(0xf127, &[0; 32]), container(0xf13d, &[record])]);
+                Deck { slide: vec![tag("___PPT10", &[node])], ..Deck::default() }
+            }
+            0x0fe7 => Deck { data: vec![record], ..Deck::default() },
+            _ => Deck { text: vec![record], ..Deck::default() },
+        };
+        let clean = deck.rebuilt();
+        assert!(!clean.has_text("payl"), "{kind:#06x}");
+        assert_eq!(clean.records(kind).next().map_or(0, |body| body.len()), length, "{kind:#06x}");
+    }
 }

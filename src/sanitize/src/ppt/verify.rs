@@ -3,9 +3,7 @@
 //! It follows no pointer to find a record: it goes through every byte, and into every record whose version or type says that it
 //! holds others, as any reader might.
 
-use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read as _;
 
 use memchr::memmem;
 
@@ -13,11 +11,9 @@ use super::{CLASS, CURRENT_USER, DOCUMENT, PICTURES};
 use crate::compound::{self, Compound};
 use crate::failure::Failure;
 use crate::format::Format;
-use crate::identify::{Declared, identify};
 use crate::job::Job;
-use crate::limits::Limits;
 use crate::markup::link::is_web;
-use crate::office_art::{Record, Records, number_of};
+use crate::office_art::{Record, Records, is_dangerous, is_picture};
 use crate::options::Metadata;
 use crate::summary;
 
@@ -52,12 +48,6 @@ const FORBIDDEN: &[(std::ops::RangeInclusive<u16>, &str)] = &[
 
 /// Exceptions to the above: header placeholder, animation, and a bullet's picture, which is looked at where it stands.
 const FORBIDDEN_BUT: [u16; 1] = [0x0420];
-
-/// Shape properties that fetch or run something, or are files in themselves.
-const PROPERTIES: [u16; 14] = [
-    0x0105, 0x0106, 0x0110, 0x0187, 0x0188, 0x01c6, 0x01c7, 0x0382, 0x038e, 0x0397, 0x0398, 0x039a, 0x03a5,
-    0x03a9,
-];
 
 /// Proves a rebuilt presentation.
 pub(crate) fn verify(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<(), Failure> {
@@ -96,11 +86,11 @@ fn search(bytes: &[u8], job: &mut Job<'_>) -> Result<(), Failure> {
     if memmem::find(document, &compound::MAGIC).is_some() {
         return unproved("there is a compound file in the document");
     }
-    let found = walk(document, job.limits)?;
+    let found = walk(document, job)?;
     if found.actions.iter().any(|link| *link != 0 && !found.links.contains(link)) {
         return unproved("an action leads to no link");
     }
-    blips(pictures, &found.pictures, job.limits)
+    blips(pictures, &found.pictures, job)
 }
 
 /// One edit, one directory, and every object in it.
@@ -162,7 +152,7 @@ struct Found {
     pictures: Vec<(u32, u32)>,
 }
 
-fn walk(document: &[u8], limits: &Limits) -> Result<Found, Failure> {
+fn walk(document: &[u8], job: &mut Job<'_>) -> Result<Found, Failure> {
     let mut found = Found::default();
     let mut levels = vec![(0_u16, Records(document))];
     while let Some((parent, records)) = levels.last_mut() {
@@ -175,7 +165,7 @@ fn walk(document: &[u8], limits: &Limits) -> Result<Found, Failure> {
             continue;
         };
         let record = record?;
-        check(parent, &record, &mut found, limits)?;
+        check(parent, &record, &mut found, job)?;
         if record.version == 0xf || record.kind == 0x138b {
             levels.push((record.kind, record.children()));
         }
@@ -183,7 +173,7 @@ fn walk(document: &[u8], limits: &Limits) -> Result<Found, Failure> {
     Ok(found)
 }
 
-fn check(parent: u16, record: &Record<'_>, found: &mut Found, limits: &Limits) -> Result<(), Failure> {
+fn check(parent: u16, record: &Record<'_>, found: &mut Found, job: &mut Job<'_>) -> Result<(), Failure> {
     let forbidden = FORBIDDEN.iter().find(|(kinds, _)| kinds.contains(&record.kind));
     if let Some((_, words)) = forbidden.filter(|_| !FORBIDDEN_BUT.contains(&record.kind)) {
         return unproved(&format!("it has {words} (record {:#06x})", record.kind));
@@ -214,7 +204,7 @@ fn check(parent: u16, record: &Record<'_>, found: &mut Found, limits: &Limits) -
         0xf00a if record.u32_at(4).is_none_or(|flags| flags & 0x10 != 0) => {
             return unproved("a shape is an object");
         }
-        0xf00b | 0xf121 | 0xf122 if PROPERTIES.iter().any(|id| number_of(record, *id).is_some()) => {
+        0xf00b | 0xf121 | 0xf122 if is_dangerous(record) => {
             return unproved("a shape has a property that fetches or runs something");
         }
         0xf007 => match (record.body.len(), record.u32_at(20), record.u32_at(28)) {
@@ -228,7 +218,7 @@ fn check(parent: u16, record: &Record<'_>, found: &mut Found, limits: &Limits) -
             if !behind.is_empty() {
                 return unproved("a bullet's picture has more than it needs");
             }
-            is_picture(&picture, limits)?;
+            is_picture(&picture, job)?;
         }
         _ => {}
     }
@@ -236,59 +226,20 @@ fn check(parent: u16, record: &Record<'_>, found: &mut Found, limits: &Limits) -
 }
 
 /// The stream of pictures is the pictures of the list, without anything between.
-fn blips(stream: &[u8], entries: &[(u32, u32)], limits: &Limits) -> Result<(), Failure> {
+fn blips(stream: &[u8], entries: &[(u32, u32)], job: &mut Job<'_>) -> Result<(), Failure> {
     let listed: BTreeSet<(u32, u32)> = entries.iter().copied().collect();
     let mut rest = stream;
     let mut there = BTreeSet::new();
     while !rest.is_empty() {
         let offset = u32::try_from(stream.len() - rest.len()).map_err(Failure::malformed)?;
         let (picture, behind) = Record::parse(rest)?;
-        is_picture(&picture, limits)?;
+        is_picture(&picture, job)?;
         there.insert((offset, u32::try_from(rest.len() - behind.len()).map_err(Failure::malformed)?));
         rest = behind;
     }
     match there == listed {
         true => Ok(()),
         false => unproved("there is a picture that the list does not name"),
-    }
-}
-
-/// The record's file is a picture of the type that the record says, and of one that is rebuilt.
-pub(crate) fn is_picture(record: &Record<'_>, limits: &Limits) -> Result<(), Failure> {
-    let file = record.body.get(17..).unwrap_or_default();
-    let (format, file) = match (record.kind, record.instance) {
-        (0xf01a, 0x3d4) => (Format::Emf, Cow::Owned(inflated(record, limits)?)),
-        (0xf01b, 0x216) => (Format::Wmf, Cow::Owned(inflated(record, limits)?)),
-        (0xf01d, 0x46a) => (Format::Jpeg, Cow::Borrowed(file)),
-        (0xf01e, 0x6e0) => (Format::Png, Cow::Borrowed(file)),
-        (0xf029, 0x6e4) => (Format::Tiff, Cow::Borrowed(file)),
-        // A bitmap without a file's header: 40 bytes or more, one plane.
-        (0xf01f, 0x7a8) if matches!(file, [40..=124, 0, 0, 0, _, _, _, _, _, _, _, _, 1, 0, ..]) => {
-            return Ok(());
-        }
-        _ => return unproved("there is a picture of an unknown kind"),
-    };
-    match identify(&file, &Declared::default()) {
-        found if found.format == format && found.objection.is_none() => Ok(()),
-        _ => unproved("there is a picture that is none"),
-    }
-}
-
-/// The file in a metafile's record: digest 16, size u32, measures 24, stored size u32, deflate 0, filter 0xFE.
-fn inflated(record: &Record<'_>, limits: &Limits) -> Result<Vec<u8>, Failure> {
-    let stored = record.body.get(50..).unwrap_or_default();
-    let size = record.u32_at(16).unwrap_or_default();
-    let is_sound = u64::from(size) <= limits.max_bytes
-        && record.u32_at(44).and_then(|length| usize::try_from(length).ok()) == Some(stored.len())
-        && record.body.get(48..50) == Some(&[0, 0xfe]);
-    let mut file = Vec::new();
-    let mut inflater = flate2::read::ZlibDecoder::new(stored);
-    #[expect(clippy::disallowed_methods, reason = "capped by `take`")]
-    let read = inflater.by_ref().take(u64::from(size) + 1).read_to_end(&mut file);
-    let is_whole = inflater.total_in() == record.body.len().saturating_sub(50) as u64;
-    match is_sound && is_whole && read.ok() == usize::try_from(size).ok() {
-        true => Ok(file),
-        false => unproved("a metafile is not stored as it should be"),
     }
 }
 

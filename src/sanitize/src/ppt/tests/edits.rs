@@ -125,3 +125,14 @@ fn a_signed_presentation_is_kept_back_when_wanted() {
     let done = crate::sanitize(&bytes, &crate::Declared::default(), &settings, &mut crate::NoInspector);
     assert_eq!(done.report().verdict, crate::Verdict::Refused);
 }
+
+#[test]
+fn edits_that_share_a_directory() {
+    let deck = Deck::default();
+    let (mut stream, older) = deck.stream();
+    let at = usize::try_from(older).unwrap();
+    let directory = u32::from_le_bytes(stream[at + 20..at + 24].try_into().unwrap());
+    let edit = u32::try_from(stream.len()).unwrap();
+    stream.extend(edit_atom(older, directory, &[]));
+    malformed(&with(current_user(0xe391_c05f, edit, ""), &stream), "one directory");
+}
