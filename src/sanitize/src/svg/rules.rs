@@ -63,7 +63,7 @@ pub(super) fn is_attribute(name: &str) -> bool {
 pub(super) fn is_value(value: &str) -> bool {
     let lower = value.to_ascii_lowercase();
     !value.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
-        && !["\\", "javascript", "expression", "@", "data:", "image(", "image-set", "src(", "//"]
+        && !["\\", "javascript:", "expression(", "@", "data:", "image(", "image-set(", "src(", "//"]
             .iter()
             .any(|sign| lower.contains(sign))
         && refers_within(value)
@@ -74,14 +74,13 @@ pub(super) fn style(name: &str, value: &str) -> bool {
     listed(PROPERTIES, name) && is_value(value) && css::calls_only(value, &FUNCTIONS)
 }
 
-/// Every `url` is `url(#id)`.
+/// Every `url(…)` is `url(#id)`.
 fn refers_within(value: &str) -> bool {
     let lower = value.to_ascii_lowercase();
-    let mut pieces = lower.split("url");
+    let mut pieces = lower.split("url(");
     let _ = pieces.next();
     pieces.all(|piece| {
-        let inner =
-            piece.strip_prefix('(').and_then(|piece| piece.split_once(')')).map(|(inner, _)| inner.trim());
+        let inner = piece.split_once(')').map(|(inner, _)| inner.trim());
         inner.is_some_and(|inner| {
             let inner = inner.trim_matches(['"', '\'']).trim();
             is_fragment(inner)

@@ -196,3 +196,25 @@ fn proof_finds_what_must_be_gone() {
         assert!(matches!(proof, Err(Failure::Unproved(_))), "{bad}");
     }
 }
+
+#[test]
+fn words_that_only_look_like_calls_stay() {
+    let drawing =
+        "<g id=\"curl\" class=\"expression hourly\"><path id=\"javascript\"/></g><g fill=\"url(#curl)\"/>";
+    assert_eq!(rebuilt(drawing), (drawing.to_owned(), vec![]));
+    for hostile in ["fill='curl(http://a/)'", "fill='url (#a) url(x)'", "fill='URL( http:a )'"] {
+        assert_eq!(rebuilt(&format!("<g {hostile}/>")).0, "<g/>", "{hostile}");
+    }
+}
+
+#[test]
+fn the_proof_holds_links_against_the_option() {
+    let whole = format!("<svg xmlns='{SVG}' xmlns:xlink='{XLINK}'><a xlink:href='http://a/'/></svg>");
+    for (links, is_fine) in [(Links::Keep, true), (Links::Remove, false)] {
+        let options = crate::options::Options { links, ..Default::default() };
+        let proof = crate::job::bench_choosing(&Limits::default(), &options, |job| {
+            verify(whole.as_bytes(), Format::Svg, job)
+        });
+        assert_eq!(proof.0.is_ok(), is_fine);
+    }
+}
