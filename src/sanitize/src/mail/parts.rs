@@ -99,6 +99,15 @@ impl<'a, 'b> Parts<'a, 'b> {
             ));
             return Ok(None);
         }
+        if is_invitation(&file) {
+            self.job.inspect(file.bytes)?;
+            self.job.removed(Removed::new(
+                What::Attachment,
+                &format!("invitation or contact {}", plain(file.name)),
+                1,
+            ));
+            return Ok(None);
+        }
         if let Some(id) = &file.id
             && file.bytes == crate::image::BLANK
         {
@@ -194,6 +203,25 @@ pub(super) fn refuse_wrappers(file: &File<'_>) -> Result<(), Failure> {
         }
         false => Ok(()),
     }
+}
+
+/// A calendar's or address book's entry, by what it says it is and by how it begins (RFC 5545, RFC 6350): mail programs add
+/// them unasked, and the mail says the same in words.
+fn is_invitation(file: &File<'_>) -> bool {
+    const TYPES: [&str; 6] = [
+        "text/calendar",
+        "application/ics",
+        "text/x-vcalendar",
+        "text/vcard",
+        "text/x-vcard",
+        "text/directory",
+    ];
+    const BEGINNINGS: [&[u8]; 2] = [b"BEGIN:VCALENDAR", b"BEGIN:VCARD"];
+    let says = TYPES.contains(&file.media_type)
+        || crate::identify::extension(file.name).is_some_and(|e| matches!(e.as_str(), "ics" | "vcs" | "vcf"));
+    let text = file.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file.bytes).trim_ascii_start();
+    let begins = |word: &&[u8]| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    says && BEGINNINGS.iter().any(begins)
 }
 
 pub(super) fn is_signature(media_type: &str) -> bool {
