@@ -59,6 +59,17 @@ pub(super) fn is_attribute(name: &str) -> bool {
     listed(ATTRIBUTES, name) || listed(PROPERTIES, name)
 }
 
+/// Whether a filter's parameter is of a size that a person would choose: work grows with it.
+pub(super) fn is_modest(attribute: &str, value: &str) -> bool {
+    let most = match attribute {
+        "numOctaves" | "order" => 16.0,
+        "stdDeviation" | "radius" => 1000.0,
+        _ => return true,
+    };
+    let mut numbers = value.split(|c: char| c == ',' || c.is_ascii_whitespace()).filter(|n| !n.is_empty());
+    numbers.all(|number| number.parse::<f64>().is_ok_and(|number| (0.0..=most).contains(&number)))
+}
+
 /// Whether an attribute other than `style` may have a value: what is written like a style may only refer within the file.
 pub(super) fn is_value(value: &str) -> bool {
     let lower = value.to_ascii_lowercase();

@@ -218,3 +218,52 @@ fn the_proof_holds_links_against_the_option() {
         assert_eq!(proof.0.is_ok(), is_fine);
     }
 }
+
+#[test]
+fn markers_and_patterns_that_multiply_themselves_are_malformed() {
+    let whole = |inner: &str| format!("<svg xmlns='{SVG}' xmlns:xlink='{XLINK}'>{inner}</svg>");
+    let path = |points: usize, style: &str| format!("<path d='M0 0{}' {style}/>", "h1".repeat(points));
+    // Every point of the first path draws a marker, every point of which draws the next.
+    let marker = |n: u32, style: &str| format!("<marker id='m{n}'>{}</marker>", path(150, style));
+    let chain: String = (1..4).map(|n| marker(n, &format!("marker-mid='url(#m{})'", n - 1))).collect();
+    let markers = format!("<marker id='m0'><path/></marker>{chain}");
+    let in_style: String =
+        (1..4).map(|n| marker(n, &format!("style='marker-mid: url(\"#m{}\")'", n - 1))).collect();
+    let by_class: String = (1..4).map(|n| marker(n, &format!("class='x c{n}'"))).collect();
+    let sheet: String = (1..5).map(|n| format!("g > .c{n}, b.z{{marker-mid:url(#m{})}}", n - 1)).collect();
+    let rect = |n: u32| format!("<rect fill='url(#p{n})'/>").repeat(150);
+    let patterns: String = (1..4).map(|n| format!("<pattern id='p{n}'>{}</pattern>", rect(n - 1))).collect();
+    let inherited = (1..4).map(|n| {
+        format!("<pattern id='p{n}'><g fill='url(#p{})'>{}</g></pattern>", n - 1, "<rect/>".repeat(150))
+    });
+    for bomb in [
+        format!("{markers}{}", path(150, "marker-start='url(#m3)'")),
+        format!("{markers}<g marker='url(#m3)'>{}</g>", path(150, "")),
+        format!("<marker id='m0'><path/></marker>{in_style}{}", path(150, "style='marker:url(#m3)'")),
+        format!(
+            "<marker id='m0'><path/></marker>{by_class}{}<style>{sheet}</style>",
+            path(150, "class='c4'")
+        ),
+        format!("<pattern id='p0'><rect/></pattern>{patterns}{}", rect(3)),
+        format!("<pattern id='p0'><rect/></pattern>{}{}", inherited.collect::<String>(), rect(3)),
+    ] {
+        assert!(matches!(failure(&whole(&bomb)), Failure::Malformed(_)), "{}", &bomb[..60]);
+    }
+    let honest = format!(
+        "<linearGradient id=\"l\"><stop/><stop/></linearGradient><marker id=\"m\"><path d=\"M0 0h1\"/></marker>{}",
+        path(5000, "marker-mid=\"url(#m)\" fill=\"url(#l)\"").replace('\'', "\"").repeat(10)
+    );
+    assert_eq!(rebuilt(&honest), (honest, vec![]));
+}
+
+#[test]
+fn filters_beyond_measure_go() {
+    let filter =
+        "<filter id=\"f\"><feGaussianBlur stdDeviation=\"3 2.5\"/><feTurbulence numOctaves=\"4\"/></filter>";
+    assert_eq!(rebuilt(filter), (filter.to_owned(), vec![]));
+    for hostile in
+        ["numOctaves='1000000'", "stdDeviation='1e9'", "radius='1 1e7'", "order='999,999'", "order='inf'"]
+    {
+        assert_eq!(rebuilt(&format!("<feTurbulence {hostile}/>")).0, "<feTurbulence/>", "{hostile}");
+    }
+}
