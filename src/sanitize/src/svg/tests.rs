@@ -267,3 +267,13 @@ fn filters_beyond_measure_go() {
         assert_eq!(rebuilt(&format!("<feTurbulence {hostile}/>")).0, "<feTurbulence/>", "{hostile}");
     }
 }
+
+#[test]
+fn clips_around_many_elements_count_once() {
+    let clip = "<clipPath id=\"c\"><path/><path/></clipPath>";
+    let rects = "<rect/>".repeat(100_000);
+    let drawing = format!(
+        "{clip}<g clip-path=\"url(#c)\"><g clip-path=\"url(#c)\"><g style=\"mask: url(#c)\"><g filter=\"url(#c)\">{rects}</g></g></g></g>"
+    );
+    assert_eq!(rebuilt(&drawing), (drawing, vec![]));
+}

@@ -1,9 +1,10 @@
 //! How much is drawn once every reference is followed? A drawing that multiplies itself stops its readers.
 //!
 //! ```text
-//! use, pattern ──href──▶ content                 drawn once more
-//! fill, mask, filter, … ──url(#id)──▶ content    once for each element that has or inherits it
-//! marker-start, -mid, -end ──url(#id)──▶ marker  once for each point of each such element
+//! use, pattern             ──href────▶ content   drawn once more
+//! mask, clip-path, filter  ──url(#)──▶ content   once for each element that has it
+//! fill, stroke             ──url(#)──▶ content   once for each element that has or inherits it
+//! marker, marker-mid, …    ──url(#)──▶ marker    once for each point of each such element
 //! ```
 //!
 //! Style sheets count by the last class, identifier or name of their selectors, which is never too little. Gradients draw
@@ -19,11 +20,33 @@ const MAX_DRAWN: u64 = 1_000_000;
 /// References of a style sheet for one class, identifier or name.
 const MAX_OF_SHEET: usize = 100;
 
-/// Elements and points that a reference counts for.
+/// What a reference counts for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum By {
+    /// The element that has it: `mask`, `clip-path`, `filter`.
+    Itself,
+    /// That and what is in it.
+    Element,
+    /// Their points.
+    Point,
+}
+
+/// How often each of these is there.
 #[derive(Default, Clone, Copy)]
 struct Times {
+    selves: u64,
     elements: u64,
     points: u64,
+}
+
+impl Times {
+    fn of(self, by: By) -> u64 {
+        match by {
+            By::Itself => self.selves,
+            By::Element => self.elements,
+            By::Point => self.points,
+        }
+    }
 }
 
 /// What is drawn by an element with an identifier.
@@ -44,8 +67,8 @@ struct Drawn {
 struct Open {
     /// The entry of [`Weights::drawn`] it counts for.
     own: usize,
-    /// What it refers to by its styles: the identifier, and whether as a marker.
-    styles: Vec<(String, bool)>,
+    /// Identifiers that its styles refer to.
+    styles: Vec<(String, By)>,
     keys: Vec<String>,
     before: Times,
 }
@@ -55,8 +78,8 @@ pub(super) struct Weights {
     drawn: Vec<Drawn>,
     by_id: HashMap<String, usize>,
     open: Vec<Open>,
-    /// By class, identifier or name: identifiers, and whether as markers.
-    sheet: HashMap<String, Vec<(String, bool)>>,
+    /// By class, identifier or name: the identifiers that its styles refer to.
+    sheet: HashMap<String, Vec<(String, By)>>,
     so_far: Times,
 }
 
@@ -122,15 +145,19 @@ impl Weights {
     pub(super) fn end(&mut self) {
         let Some(open) = self.open.pop() else { return };
         let Some(drawn) = self.drawn.get_mut(open.own) else { return };
-        let elements = self.so_far.elements.saturating_sub(open.before.elements);
-        let points = self.so_far.points.saturating_sub(open.before.points);
-        for (id, is_marker) in open.styles {
-            drawn.uses.push((id, if is_marker { points } else { elements }));
+        let times = Times {
+            selves: 1,
+            elements: self.so_far.elements.saturating_sub(open.before.elements),
+            points: self.so_far.points.saturating_sub(open.before.points),
+        };
+        for (id, by) in open.styles {
+            drawn.uses.push((id, times.of(by)));
         }
         for key in open.keys {
-            let times = drawn.keys.entry(key).or_default();
-            times.elements = times.elements.saturating_add(elements);
-            times.points = times.points.saturating_add(points);
+            let known = drawn.keys.entry(key).or_default();
+            known.selves = known.selves.saturating_add(times.selves);
+            known.elements = known.elements.saturating_add(times.elements);
+            known.points = known.points.saturating_add(times.points);
         }
     }
 
@@ -180,7 +207,7 @@ impl Weights {
         }
         let by_sheet = drawn.keys.iter().flat_map(|(key, times)| {
             let references = self.sheet.get(key).into_iter().flatten();
-            references.map(|(id, is_marker)| (id, if *is_marker { times.points } else { times.elements }))
+            references.map(|(id, by)| (id, times.of(*by)))
         });
         for (id, times) in drawn.uses.iter().map(|(id, times)| (id, *times)).chain(by_sheet) {
             let Some(&used) = self.by_id.get(id) else { continue };
@@ -196,12 +223,16 @@ impl Weights {
 }
 
 /// Adds the identifiers in the `url(#…)` of a declaration.
-fn references(declaration: &str, found: &mut Vec<(String, bool)>) {
+fn references(declaration: &str, found: &mut Vec<(String, By)>) {
     let Some((name, value)) = declaration.split_once(':') else { return };
-    let is_marker = name.trim().starts_with("marker");
+    let by = match name.trim() {
+        "mask" | "clip-path" | "filter" => By::Itself,
+        name if name.starts_with("marker") => By::Point,
+        _ => By::Element,
+    };
     for piece in value.to_ascii_lowercase().match_indices("url(").filter_map(|(at, _)| value.get(at + 4..)) {
         let inner = piece.split(')').next().unwrap_or_default().trim().trim_matches(['"', '\'']).trim();
-        found.extend(inner.strip_prefix('#').map(|id| (id.to_owned(), is_marker)));
+        found.extend(inner.strip_prefix('#').map(|id| (id.to_owned(), by)));
     }
 }
 
