@@ -67,6 +67,27 @@ pub(crate) fn is_active(text: &str) -> bool {
     SIGNS.iter().any(|sign| lower.contains(sign))
 }
 
+/// What runs something or binds a program to an element, in a style in lower case; for proofs, which do not trust what
+/// wrote it. By whole words, so that a class may be called as it likes.
+pub(crate) fn runs_or_binds(lower: &str) -> Option<&'static str> {
+    const CALLS: [&str; 4] = ["expression(", "image(", "image-set(", "src("];
+    const PROPERTIES: [&str; 2] = ["behavior", "binding"];
+    let is_word = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '*');
+    let is_property = |word: &&str| {
+        lower.match_indices(*word).any(|(at, _)| {
+            let (before, from) = lower.split_at(at);
+            // A name may follow a prefix of a browser's own (`-moz-binding`), or a star or line that old ones pass over.
+            let is_selector = before.trim_end_matches(is_word).ends_with(['.', '#', ':']);
+            let behind = from.get(word.len()..).unwrap_or_default();
+            behind.trim_start().starts_with(':') && !is_selector
+        })
+    };
+    CALLS
+        .into_iter()
+        .find(|call| lower.contains(call))
+        .or_else(|| PROPERTIES.into_iter().find(|word| is_property(word)))
+}
+
 /// Splits behind the brace that closes a block that is open already.
 fn block(text: &str) -> (&str, &str) {
     let mut open = 1_u32;

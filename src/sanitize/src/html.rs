@@ -22,6 +22,7 @@ use crate::failure::Failure;
 use crate::format::{Format, Rewritten};
 use crate::identify::Declared;
 use crate::job::Job;
+use crate::options::Links;
 use crate::report::{Removed, What};
 
 pub(crate) use rewrite::Pictures;
@@ -39,10 +40,10 @@ pub(crate) fn rebuild(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<Rewr
 }
 
 /// Reads a page from scratch: only what may be there is there.
-pub(crate) fn verify(bytes: &[u8], _: Format, _: &mut Job<'_>) -> Result<(), Failure> {
+pub(crate) fn verify(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<(), Failure> {
     let page =
         std::str::from_utf8(bytes).map_err(|_| Failure::Unproved("the page is not UTF-8".to_owned()))?;
-    verify::page(page, false)
+    verify::page(page, false, job.options.links)
 }
 
 /// Writes the HTML of a mail anew, to be proved by [`verify_mail`]; `pictures` gives the `cid:` address of a picture in it.
@@ -51,8 +52,8 @@ pub(crate) fn mail(text: &str, pictures: Pictures<'_>, job: &mut Job<'_>) -> Res
 }
 
 /// Reads the rebuilt HTML of a mail from scratch.
-pub(crate) fn verify_mail(page: &str) -> Result<(), Failure> {
-    verify::page(page, true)
+pub(crate) fn verify_mail(page: &str, links: Links) -> Result<(), Failure> {
+    verify::page(page, true, links)
 }
 
 /// The page's characters: by its byte order mark, what it declares, UTF-8 where it is valid, else windows-1252. Bytes that

@@ -6,14 +6,15 @@
 //! ```
 //!
 //! Invariants: nothing runs, moves or is fetched; every reference is to something in the same file, but for links on a
-//! click; no drawing is multiplied beyond [`MAX_DRAWN`].
+//! click; no drawing is multiplied beyond what `weight` allows.
 
 mod rules;
 #[cfg(test)]
 mod tests;
 mod verify;
+mod weight;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::BTreeMap;
 
 use quick_xml::XmlVersion;
 use quick_xml::escape;
@@ -31,13 +32,11 @@ use crate::report::{Removed, What, plain};
 use crate::text::decode;
 
 pub(crate) use verify::verify;
+use weight::Weights;
 
 const SVG: &str = "http://www.w3.org/2000/svg";
 const XLINK: &str = "http://www.w3.org/1999/xlink";
 const XML: &str = "http://www.w3.org/XML/1998/namespace";
-
-/// Elements drawn once every `use` is followed: a drawing that multiplies itself stops its readers.
-const MAX_DRAWN: u64 = 1_000_000;
 
 /// Writes a drawing anew.
 pub(crate) fn rebuild(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<Rewritten, Failure> {
@@ -50,13 +49,11 @@ pub(crate) fn rebuild(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<Rewr
         is_open: false,
         started: false,
         sheet: None,
-        drawn: vec![Drawn::default()],
-        by_id: HashMap::new(),
-        inside: vec![0],
+        weights: Weights::default(),
         removed: BTreeMap::new(),
     };
     writer.run(&text)?;
-    writer.check_uses()?;
+    writer.weights.check(writer.job.limits.max_nesting)?;
     for ((what, place), count) in std::mem::take(&mut writer.removed) {
         writer.job.removed(Removed::new(what, &place, count));
     }
@@ -71,16 +68,6 @@ pub(crate) fn rebuild(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<Rewr
     }
 }
 
-/// What is drawn by an element with an identifier.
-#[derive(Default)]
-struct Drawn {
-    elements: u64,
-    /// Elements with identifiers inside it.
-    inner: Vec<usize>,
-    /// Identifiers that it uses.
-    uses: Vec<String>,
-}
-
 struct Writer<'a, 'b> {
     job: &'a mut Job<'b>,
     out: String,
@@ -93,11 +80,7 @@ struct Writer<'a, 'b> {
     started: bool,
     /// The content of the style sheet that is being read.
     sheet: Option<String>,
-    /// The drawing itself, then every element with an identifier.
-    drawn: Vec<Drawn>,
-    by_id: HashMap<String, usize>,
-    /// For every open element the entry of `drawn` it counts for.
-    inside: Vec<usize>,
+    weights: Weights,
     removed: BTreeMap<(What, String), u32>,
 }
 
@@ -175,7 +158,7 @@ impl Writer<'_, '_> {
         if is_root {
             self.check_size(&attributes)?;
         }
-        self.count(&name, &attributes);
+        self.weights.start(&name, &attributes);
         self.close_tag();
         self.out.push('<');
         self.out.push_str(&name);
@@ -203,11 +186,12 @@ impl Writer<'_, '_> {
             return Ok(());
         }
         let Some(name) = self.open.pop() else { return malformed("the drawing has an end tag too many") };
-        self.inside.pop();
+        self.weights.end();
         if let Some(text) = self.sheet.take() {
             let (kept, left) = css::sheet(&text, &rules::style);
             left.iter().for_each(|text| self.note_style(text));
             if !kept.is_empty() {
+                self.weights.sheet(&kept);
                 self.close_tag();
                 write_text(&mut self.out, &format!("\n{kept}"), false);
             }
@@ -316,6 +300,9 @@ impl Writer<'_, '_> {
                     kept.push((local.to_owned(), value.into_owned()));
                 }
                 ("", key) if key.starts_with("on") => self.note(What::Script, "event handler"),
+                ("", key) if !rules::is_modest(key, &value) => {
+                    self.note(What::UnknownPart, &format!("attribute {key} that is too large"));
+                }
                 ("", key) if rules::is_attribute(key) => match rules::is_value(&value) {
                     true => kept.push((local.to_owned(), value.into_owned())),
                     false => self.note(What::ExternalReference, &format!("attribute {key}")),
@@ -387,65 +374,6 @@ impl Writer<'_, '_> {
                 limit,
             }),
         }
-    }
-
-    /// Counts an element for the nearest one with an identifier around it, or for itself.
-    fn count(&mut self, name: &str, attributes: &[(String, String)]) {
-        let value = |wanted: &str| attributes.iter().find(|(key, _)| key == wanted).map(|(_, value)| value);
-        let outer = self.inside.last().copied().unwrap_or(0);
-        let own = match value("id") {
-            None => outer,
-            Some(id) => {
-                let next = self.drawn.len();
-                let own = *self.by_id.entry(id.clone()).or_insert(next);
-                if own == next {
-                    self.drawn.push(Drawn::default());
-                }
-                if own != outer
-                    && let Some(drawn) = self.drawn.get_mut(outer)
-                {
-                    drawn.inner.push(own);
-                }
-                own
-            }
-        };
-        if let Some(drawn) = self.drawn.get_mut(own) {
-            drawn.elements = drawn.elements.saturating_add(1);
-            if name == "use" {
-                drawn
-                    .uses
-                    .extend(value("xlink:href").and_then(|href| href.strip_prefix('#')).map(str::to_owned));
-            }
-        }
-        self.inside.push(own);
-    }
-
-    /// No `use` leads back to itself, and all of them together draw a sane number of elements.
-    fn check_uses(&self) -> Result<(), Failure> {
-        let mut known = vec![None; self.drawn.len()];
-        match self.weight(0, &mut known, 0)? {
-            weight if weight <= MAX_DRAWN => Ok(()),
-            _ => malformed("the drawing multiplies itself"),
-        }
-    }
-
-    fn weight(&self, at: usize, known: &mut [Option<u64>], depth: u32) -> Result<u64, Failure> {
-        if let Some(Some(weight)) = known.get(at) {
-            return Ok(*weight);
-        }
-        if depth > self.job.limits.max_nesting {
-            return malformed("the drawing uses itself, or uses are nested too deep");
-        }
-        let Some(drawn) = self.drawn.get(at) else { return Ok(0) };
-        let used = drawn.uses.iter().filter_map(|id| self.by_id.get(id).copied());
-        let mut weight = drawn.elements;
-        for next in drawn.inner.iter().copied().chain(used) {
-            weight = weight.saturating_add(self.weight(next, known, depth + 1)?);
-        }
-        if let Some(place) = known.get_mut(at) {
-            *place = Some(weight);
-        }
-        Ok(weight)
     }
 }
 

@@ -45,13 +45,18 @@ impl<'a> Members<'a> {
         false
     }
 
-    /// Examines one member; gives its new name and content where it was rebuilt.
+    /// Examines one member; gives its new name and content where it was rebuilt; an empty one is left out.
     pub(super) fn examine(
         &mut self,
         name: &str,
         content: &[u8],
         job: &mut Job<'_>,
     ) -> Result<Option<(String, Vec<u8>)>, Failure> {
+        // There is nothing to rebuild in it, and nobody would miss it.
+        if content.is_empty() {
+            job.removed(Removed::new(What::Member, &format!("empty file {}", plain(name)), 1));
+            return Ok(None);
+        }
         if let Some((rebuilt, format)) = job.nested(content, &Declared { name, media_type: "" })? {
             return Ok(Some((self.names.fitting(name, format), rebuilt)));
         }

@@ -157,8 +157,8 @@ fn pictures_of_a_mail_stay_in_mail_only() {
     });
     let page = page.unwrap();
     assert!(page.contains("<img src=\"cid:1\"><img alt=\"c\">"), "{page}");
-    assert!(verify_mail(&page).is_ok());
-    assert!(matches!(verify::page(&page, false), Err(Failure::Unproved(_))));
+    assert!(verify_mail(&page, Links::Keep).is_ok());
+    assert!(matches!(verify::page(&page, false, Links::Keep), Err(Failure::Unproved(_))));
 }
 
 #[test]
@@ -224,7 +224,7 @@ fn proof_finds_what_must_be_gone() {
             "<!doctype html>\n<html>\n<head>\n<meta charset=\"utf-8\">\n<title></title>\n</head>\n<body>\n{inner}{PAGE_END}"
         )
     };
-    assert!(verify::page(&whole("<p>x</p>"), false).is_ok());
+    assert!(verify::page(&whole("<p>x</p>"), false, Links::Keep).is_ok());
     for bad in [
         "<script>x</script>",
         "<p onclick=\"x\">y</p>",
@@ -235,10 +235,14 @@ fn proof_finds_what_must_be_gone() {
         "<form>x</form>",
         "<!-- x -->",
         "<meta http-equiv=\"refresh\">",
+        "<p style=\"behavior : x\">y</p>",
+        "<p style=\"color: red; _behavior:x\">y</p>",
+        "<p style=\"-moz-binding:x\">y</p>",
+        "<p style=\"width: expression(x)\">y</p>",
         "<style>@import x</style>",
         "<p>x",
     ] {
-        assert!(matches!(verify::page(&whole(bad), false), Err(Failure::Unproved(_))), "{bad}");
+        assert!(matches!(verify::page(&whole(bad), false, Links::Keep), Err(Failure::Unproved(_))), "{bad}");
     }
 }
 
@@ -251,15 +255,39 @@ fn whole_way_of_a_page() {
 
 #[test]
 fn a_tag_with_too_many_attributes_is_malformed() {
-    let attributes = |text: &dyn Fn(u32) -> String| (0..2000).map(text).collect::<String>();
+    let attributes = |count: u32, text: &dyn Fn(u32) -> String| (0..count).map(text).collect::<String>();
     for hostile in [
-        format!("<p {}>", attributes(&|n| format!("a{n} "))),
-        format!("<p x\" {}>", attributes(&|n| format!("a{n}/"))),
-        format!("<p x='>' {}>", attributes(&|n| format!("a{n}=\"\""))),
-        format!("<p {}>", attributes(&|n| format!("=a{n}= '>' "))),
+        format!("<p {}>", attributes(5000, &|n| format!("a{n} "))),
+        format!("<p x\" {}>", attributes(5000, &|n| format!("a{n}/"))),
+        format!("<p x='>' {}>", attributes(5000, &|n| format!("a{n}=\"\""))),
+        format!("<p {}>", attributes(5000, &|n| format!("=a{n}= '>' "))),
+        format!("</p {}>", attributes(5000, &|n| format!("a{n} "))),
+        // What a reader without regard to comments, raw text or quotes would pass over.
+        format!("<!-- <a b=\" --><p {}>", attributes(5000, &|n| format!("a{n} "))),
+        format!("<!-- <style> --><p {}></style>", attributes(5000, &|n| format!("a{n} "))),
+        format!("<textarea><a b='</textarea><p {}>", attributes(5000, &|n| format!("a{n} "))),
     ] {
         assert!(matches!(failure(&hostile), Failure::Malformed(_)), "{}", &hostile[..40]);
     }
-    let script = format!("<script>if (a<b {})</script><p>x", attributes(&|n| format!("a{n} ")));
+    let script = format!("<script>if (a<b {})</script><p>x", attributes(2000, &|n| format!("a{n} ")));
     assert_eq!(body(&script), "<p>x</p>");
+}
+
+#[test]
+fn the_proof_holds_links_against_the_option() {
+    let (page, mail) = bench(&Limits::default(), |job| {
+        let page = rebuild(b"<a href=http://a/>x</a>", Format::Html, job).unwrap().bytes;
+        (String::from_utf8(page).unwrap(), mail("<a href=#a>x</a>", &mut |_| None, job).unwrap())
+    })
+    .0;
+    assert!(verify::page(&page, false, Links::Keep).is_ok() && verify_mail(&page, Links::Keep).is_ok());
+    assert!(verify::page(&page, false, Links::Remove).is_err() && verify_mail(&page, Links::Remove).is_err());
+    assert!(verify_mail(&mail, Links::Remove).is_ok());
+}
+
+#[test]
+fn words_that_only_look_like_calls_stay() {
+    let page = "<style>.hourly { color: red }\n.behavior:hover { color: red }\n</style><p style=\"font-family: 'Curlz MT', binding\">x</p>";
+    let (out, removed) = rebuilt(page);
+    assert!(out.contains("Curlz MT") && removed.is_empty(), "{out} {removed:?}");
 }

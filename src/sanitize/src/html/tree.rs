@@ -21,8 +21,8 @@ const CHUNK: usize = 4096;
 /// Nodes that any page may have, however short it is.
 const SPARE_NODES: usize = 1000;
 
-/// Attributes of one element: the parser compares each with all before it.
-const MAX_ATTRIBUTES: usize = 1000;
+/// Attributes of one element: the parser compares each with all before it. The text of a script is read so too.
+const MAX_ATTRIBUTES: usize = 4000;
 
 /// A node's place in [`Tree::nodes`].
 pub(super) type Id = usize;
@@ -160,56 +160,96 @@ pub(super) fn parse(text: &str, max_nesting: u32) -> Result<Tree, Failure> {
     Ok(parser.finish())
 }
 
-/// No tag has more attributes than a person would write.
+/// No tag has more attributes than a person would write, wherever a reader may take a tag to begin: what is a comment, a
+/// value or the text of a script for one reader is markup for another, so no context is trusted. All readings go on side
+/// by side; of those that are in the same state (WHATWG HTML, 13.2.5.6 to 13.2.5.39) the one with most attributes counts.
 fn check_tags(text: &str) -> Result<(), Failure> {
-    let mut rest = text;
-    while let Some((_, tag)) = rest.split_once('<') {
-        rest = tag;
-        if !tag.starts_with(|c: char| c.is_ascii_alphabetic()) {
-            continue;
-        }
-        let name_end =
-            tag.find(|c: char| c.is_ascii_whitespace() || matches!(c, '/' | '>')).unwrap_or(tag.len());
-        let (name, mut inside) = tag.split_at(name_end);
-        for count in 0.. {
-            inside = inside.trim_start_matches(|c: char| c.is_ascii_whitespace() || c == '/');
-            if inside.is_empty() || inside.starts_with('>') {
-                break;
-            }
-            if count >= MAX_ATTRIBUTES {
+    let mut readings = [None::<usize>; State::ALL.len()];
+    let (mut before, mut last) = (' ', ' ');
+    for c in text.chars() {
+        let mut next = [None; State::ALL.len()];
+        for (state, reading) in State::ALL.into_iter().zip(readings) {
+            let Some(count) = reading else { continue };
+            let Some(to) = state.behind(c) else { continue };
+            let is_new = to == State::Name && matches!(state, State::Before | State::AfterName);
+            let count = count + usize::from(is_new);
+            if count > MAX_ATTRIBUTES {
                 return Err(Failure::Malformed(
                     "the page has an element with too many attributes".to_owned(),
                 ));
             }
-            inside = behind_attribute(inside);
+            to.join(&mut next, count);
         }
-        rest = inside;
-        // Text that is no markup, which may look like a tag.
-        if ["script", "style"].iter().any(|raw| name.eq_ignore_ascii_case(raw)) {
-            rest = rest.split_once("</").map_or("", |(_, behind)| behind);
+        if c.is_ascii_alphabetic() && (last == '<' || (before == '<' && last == '/')) {
+            State::TagName.join(&mut next, 0);
         }
+        (readings, before, last) = (next, last, c);
     }
     Ok(())
 }
 
-/// What follows an attribute (WHATWG HTML, 13.2.5.33 to 13.2.5.38).
-fn behind_attribute(text: &str) -> &str {
-    // A name may begin with an equals sign.
-    let first = text.chars().next().map_or(0, char::len_utf8);
-    let (_, behind) = text.split_at(first);
-    let end = behind
-        .find(|c: char| c.is_ascii_whitespace() || matches!(c, '/' | '>' | '='))
-        .unwrap_or(behind.len());
-    let behind = behind.get(end..).unwrap_or_default();
-    let Some(value) = behind.trim_ascii_start().strip_prefix('=') else { return behind };
-    let value = value.trim_ascii_start();
-    match value.chars().next() {
-        Some(quote @ ('"' | '\'')) => {
-            value.get(1..).and_then(|value| value.split_once(quote)).map_or("", |(_, behind)| behind)
-        }
-        _ => {
-            let end = value.find(|c: char| c.is_ascii_whitespace() || c == '>').unwrap_or(value.len());
-            value.get(end..).unwrap_or_default()
+/// Where in a tag a reader is.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    TagName,
+    Before,
+    Name,
+    AfterName,
+    BeforeValue,
+    DoubleQuoted,
+    SingleQuoted,
+    Unquoted,
+}
+
+impl State {
+    const ALL: [Self; 8] = [
+        Self::TagName,
+        Self::Before,
+        Self::Name,
+        Self::AfterName,
+        Self::BeforeValue,
+        Self::DoubleQuoted,
+        Self::SingleQuoted,
+        Self::Unquoted,
+    ];
+
+    /// The state behind a character; `None`: the tag has ended.
+    fn behind(self, c: char) -> Option<Self> {
+        let blank = c.is_ascii_whitespace();
+        Some(match (self, c) {
+            (Self::DoubleQuoted, '"') | (Self::SingleQuoted, '\'') => Self::Before,
+            (Self::DoubleQuoted | Self::SingleQuoted, _) => self,
+            (_, '>') => return None,
+            (Self::BeforeValue, '"') => Self::DoubleQuoted,
+            (Self::BeforeValue, '\'') => Self::SingleQuoted,
+            (Self::BeforeValue, _) => {
+                if blank {
+                    self
+                } else {
+                    Self::Unquoted
+                }
+            }
+            (Self::Unquoted, _) => {
+                if blank {
+                    Self::Before
+                } else {
+                    self
+                }
+            }
+            (_, '/') => Self::Before,
+            (Self::Name | Self::AfterName, '=') => Self::BeforeValue,
+            (Self::Name | Self::AfterName, _) if blank => Self::AfterName,
+            (Self::TagName | Self::Before, _) if blank => Self::Before,
+            (Self::TagName, _) => self,
+            // A name may begin with an equals sign.
+            (Self::Before | Self::AfterName | Self::Name, _) => Self::Name,
+        })
+    }
+
+    fn join(self, readings: &mut [Option<usize>; Self::ALL.len()], count: usize) {
+        let at = Self::ALL.iter().position(|&state| state == self).unwrap_or(0);
+        if let Some(reading) = readings.get_mut(at) {
+            *reading = (*reading).max(Some(count));
         }
     }
 }

@@ -10,11 +10,13 @@ use html5ever::tokenizer::states::RawKind;
 use html5ever::tokenizer::{Tag, TagKind, Token, TokenSink, TokenSinkResult, Tokenizer, TokenizerOpts};
 
 use super::{PAGE_END, rules};
+use crate::css;
 use crate::failure::Failure;
+use crate::options::Links;
 
-/// Proves a page; `in_mail`: pictures may be parts of the same mail.
-pub(super) fn page(page: &str, in_mail: bool) -> Result<(), Failure> {
-    let sink = Search { in_mail, found: RefCell::new(None), inside: RefCell::new(String::new()) };
+/// Proves a page; `in_mail`: pictures may be parts of the same mail; `links`: whether it may point to the web.
+pub(super) fn page(page: &str, in_mail: bool, links: Links) -> Result<(), Failure> {
+    let sink = Search { in_mail, links, found: RefCell::new(None), inside: RefCell::new(String::new()) };
     let tokenizer = Tokenizer::new(sink, TokenizerOpts::default());
     let input = BufferQueue::default();
     input.push_back(StrTendril::from_slice(page));
@@ -52,6 +54,7 @@ fn cleaner() -> ammonia::Builder<'static> {
 
 struct Search {
     in_mail: bool,
+    links: Links,
     found: RefCell<Option<String>>,
     /// The element whose text is being read, where that is special.
     inside: RefCell<String>,
@@ -103,7 +106,8 @@ impl Search {
         let starts = |prefix: &str| lower.starts_with(prefix);
         let harmless = match key {
             "href" => {
-                element == "a" && (starts("http:") || starts("https:") || starts("mailto:") || starts("#"))
+                let is_web = ["http:", "https:", "mailto:"].iter().any(|scheme| starts(scheme));
+                element == "a" && (starts("#") || (is_web && self.links == Links::Keep))
             }
             "src" => {
                 let of_mail = self.in_mail && starts("cid:");
@@ -122,20 +126,8 @@ impl Search {
 
 /// What a style may never say.
 fn sheet(text: &str) -> Option<String> {
-    const SIGNS: [&str; 12] = [
-        "url",
-        "expression",
-        "@",
-        "\\",
-        "behavior",
-        "binding",
-        "javascript",
-        "image(",
-        "image-set",
-        "/*",
-        "<",
-        "attr(",
-    ];
+    const SIGNS: [&str; 7] = ["url(", "@", "\\", "javascript:", "/*", "<", "attr("];
     let lower = text.to_ascii_lowercase();
-    SIGNS.iter().find(|sign| lower.contains(**sign)).map(|sign| format!("{sign} in a style"))
+    let sign = SIGNS.into_iter().find(|sign| lower.contains(sign)).or_else(|| css::runs_or_binds(&lower));
+    sign.map(|sign| format!("{sign} in a style"))
 }

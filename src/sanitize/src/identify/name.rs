@@ -108,7 +108,7 @@ fn wrong_extension(kind: &Kind, name: &str) -> Option<String> {
     let extension = extension(name)?;
     let fits = match kind.extensions {
         Some(only) => only.contains(&extension.as_str()),
-        None => fits_extension(kind.format, &extension),
+        None => siblings(kind.format).iter().any(|&format| fits_extension(format, &extension)),
     };
     // Text formats are told apart by their names alone: there, an unknown one means an unknown use.
     let is_textual = matches!(kind.format, Format::Text | Format::Csv | Format::Json | Format::Xml);
@@ -136,7 +136,7 @@ fn wrong_media_type(kind: &Kind, media_type: &str) -> Option<String> {
     let essence = essence(media_type);
     if SAY_NOTHING.contains(&essence.as_str())
         || kind.format == Format::Unknown
-        || fits_media_type(kind.format, &essence)
+        || siblings(kind.format).iter().any(|&format| fits_media_type(format, &essence))
     {
         return None;
     }
@@ -157,6 +157,19 @@ fn wrong_media_type(kind: &Kind, media_type: &str) -> Option<String> {
             .iter()
             .any(|program| essence.contains(program));
     telling.then(|| format!("declared as {}, but the content is {}", plain(&essence), kind.words))
+}
+
+/// The formats whose names and media types do as well: what one program without macros opens all alike. The rebuilt file
+/// gets a name of its own type.
+fn siblings(format: Format) -> &'static [Format] {
+    use Format as F;
+    const FAMILIES: [&[Format]; 3] = [&[F::Docx, F::Dotx], &[F::Xlsx, F::Xltx], &[F::Pptx, F::Potx, F::Ppsx]];
+    let itself = Format::ALL.iter().position(|&known| known == format);
+    FAMILIES
+        .into_iter()
+        .find(|family| family.contains(&format))
+        .or_else(|| Format::ALL.get(itself?..itself? + 1))
+        .unwrap_or_default()
 }
 
 fn fits_media_type(format: Format, essence: &str) -> bool {
@@ -187,7 +200,9 @@ fn fits_media_type(format: Format, essence: &str) -> bool {
         F::Rtf => one_of(&["text/rtf", "application/x-rtf", "application/msword"]),
         F::Jpeg => one_of(&["image/jpg", "image/pjpeg", "image/jfif"]),
         F::Png => one_of(&["image/x-png", "image/apng"]),
-        F::Bmp => one_of(&["image/x-bmp", "image/x-ms-bmp"]),
+        F::Bmp => one_of(&["image/x-bmp", "image/x-ms-bmp", "image/x-windows-bmp"]),
+        F::Tiff => one_of(&["image/tif", "image/x-tif", "image/x-tiff"]),
+        F::Svg => one_of(&["image/svg"]),
         F::Heif => one_of(&["image/heic", "image/heic-sequence", "image/heif-sequence"]),
         F::Html => one_of(&["application/xhtml+xml"]),
         F::Xml => {
@@ -214,7 +229,7 @@ fn fits_media_type(format: Format, essence: &str) -> bool {
             "text/x-yaml",
         ]),
         F::Mime => essence.starts_with("multipart/") || essence.starts_with("message/"),
-        F::Gzip => one_of(&["application/x-gzip", "application/x-tgz"]),
+        F::Gzip => one_of(&["application/x-gzip", "application/x-tgz", "application/x-tar"]),
         F::Rar => one_of(&["application/x-rar", "application/x-rar-compressed"]),
         _ => false,
     }

@@ -396,6 +396,16 @@ fn media_types() {
         (b"<?xml version='1.0'?><a/>", "a.xml", "text/xml"),
         (b"{}", "a.json", "application/geo+json"),
         (b"Hello", "a.txt", "text/plain; charset=utf-8"),
+        (b"II*\0\x08\0\0\0", "a.tif", "image/tif"),
+        (b"II*\0\x08\0\0\0", "a.tif", "image/x-tiff"),
+        (b"BM\0\0\0\0\0\0\0\0\0\0\0\0\x28\0\0\0", "a.bmp", "image/x-windows-bmp"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "a.svg", "image/svg"),
+        (b"\x1f\x8b\x08", "a.tar.gz", "application/x-tar"),
+        (
+            &office(PPSX),
+            "a.pptx",
+            "application/vnd.openxmlformats-officedocument.presentationml.presentation",
+        ),
     ] {
         assert_eq!(says(bytes, name, media_type), None, "{name} {media_type}");
     }
@@ -429,4 +439,20 @@ fn pages_that_begin_with_any_element_are_pages_by_their_name() {
     assert_eq!(identify(declared, &Declared { name: "a.xml", media_type: "" }).format, Format::Xml);
     let drawing = b"<svg xmlns='http://www.w3.org/2000/svg'/>";
     assert!(identify(drawing, &Declared { name: "a.html", media_type: "" }).objection.is_some());
+}
+
+const PPSX: &str = "application/vnd.openxmlformats-officedocument.presentationml.slideshow.main+xml";
+
+#[test]
+fn plain_office_documents_may_bear_the_names_of_their_program() {
+    const DOTX: &str = "application/vnd.openxmlformats-officedocument.wordprocessingml.template.main+xml";
+    const XLTX: &str = "application/vnd.openxmlformats-officedocument.spreadsheetml.template.main+xml";
+    fits(&office(PPSX), "a.pptx", Format::Ppsx);
+    fits(&office(PPSX), "a.potx", Format::Ppsx);
+    fits(&office(DOTX), "a.docx", Format::Dotx);
+    fits(&office(DOCX), "a.dotx", Format::Docx);
+    fits(&office(XLTX), "a.xlsx", Format::Xltx);
+    mismatch(&office(DOTX), "a.xlsx", "named .xlsx");
+    mismatch(&office(DOTX), "a.docm", "named .docm");
+    mismatch(&office(DOCM), "a.dotx", "named .dotx");
 }

@@ -31,7 +31,7 @@ const ALPHA: [&[u8]; 2] = [b"urn:mpeg:hevc:2015:auxid:1\0", b"urn:mpeg:mpegB:cic
 
 /// Writes a HEIF file anew.
 pub(super) fn rebuild(bytes: &[u8], job: &mut Job<'_>) -> Result<Vec<u8>, Failure> {
-    let (out, removed) = rewrite(bytes, job.limits)?;
+    let (out, removed) = rewrite(bytes, job)?;
     for removed in removed {
         job.removed(removed);
     }
@@ -40,18 +40,19 @@ pub(super) fn rebuild(bytes: &[u8], job: &mut Job<'_>) -> Result<Vec<u8>, Failur
 }
 
 /// It is laid out as written here, with nothing that a rebuild would leave behind.
-pub(super) fn verify(bytes: &[u8], limits: &Limits) -> Result<(), Failure> {
+pub(super) fn verify(bytes: &[u8], job: &mut Job<'_>) -> Result<(), Failure> {
     if !write::only_known_boxes(bytes) {
         return Err(Failure::Malformed("a box is left that does not belong to the picture".to_owned()));
     }
-    let (again, removed) = rewrite(bytes, limits)?;
+    let (again, removed) = rewrite(bytes, job)?;
     match again == bytes && removed.is_empty() {
         true => Ok(()),
         false => Err(Failure::Malformed("it does not rebuild to itself".to_owned())),
     }
 }
 
-fn rewrite(bytes: &[u8], limits: &Limits) -> Result<(Vec<u8>, Vec<Removed>), Failure> {
+fn rewrite(bytes: &[u8], job: &mut Job<'_>) -> Result<(Vec<u8>, Vec<Removed>), Failure> {
+    let limits = job.limits;
     let source = Source::parse(bytes, limits)?;
     let chosen = choose(&source)?;
     let mut removed = source.left_behind.clone();
@@ -60,13 +61,15 @@ fn rewrite(bytes: &[u8], limits: &Limits) -> Result<(Vec<u8>, Vec<Removed>), Fai
             removed.push(removal(&source, *id, item));
         }
     }
-    let mut pixels = 0_u64;
+    let (mut pixels, mut told) = (0_u64, 0_usize);
     let mut kept = BTreeMap::new();
     for id in &chosen {
         let item = source.item(*id)?;
         if item.is_protected {
             return Err(Failure::Encrypted("the picture is encrypted".to_owned()));
         }
+        // Pictures share properties, and each is read for every one.
+        job.expand(source.size_of_properties(*id))?;
         let properties = properties(&source, *id, &mut removed)?;
         let (width, height) = size(&source, &properties)?;
         check_dimensions(width, height, 4, limits)?;
@@ -76,7 +79,9 @@ fn rewrite(bytes: &[u8], limits: &Limits) -> Result<(Vec<u8>, Vec<Removed>), Fai
                 let length_size = properties.iter().find_map(|&n| source.property(n)?.hevc_length_size());
                 let length_size =
                     length_size.ok_or_else(|| malformed("a picture has no decoder settings"))?;
-                let (data, dropped) = hevc::slices(&item.data(bytes)?, length_size)
+                let data = item.data(bytes)?;
+                told = told.saturating_add(data.len());
+                let (data, dropped) = hevc::slices(&data, length_size)
                     .ok_or_else(|| malformed("a picture's data are no HEVC slices"))?;
                 if dropped {
                     removed.push(Removed::new(What::Metadata, "HEVC supplemental information", 1));
@@ -85,12 +90,23 @@ fn rewrite(bytes: &[u8], limits: &Limits) -> Result<(Vec<u8>, Vec<Removed>), Fai
             }
             b"grid" => {
                 let data = item.data(bytes)?;
-                grid(&data, derived_from(&source, *id).len(), limits)?;
+                told = told.saturating_add(data.len());
+                let tiles = derived_from(&source, *id);
+                grid(&data, tiles.len(), limits)?;
+                // Readers trust the first tile for the size of all (ISO/IEC 23008-12, 6.6.2.3.1).
+                let mut settings = tiles.iter().map(|&tile| source.hevc_settings(tile));
+                let first = settings.next();
+                if settings.any(|other| Some(other) != first) {
+                    return Err(malformed("a grid's tiles are coded in different ways"));
+                }
                 data
             }
             b"iden" => Vec::new(),
             _ => return Err(Failure::Refused("HEIF pictures of this coding are not accepted".to_owned())),
         };
+        if told > bytes.len() {
+            return Err(malformed("pictures lie on one another"));
+        }
         kept.insert(*id, Kept { kind: item.kind, is_hidden: item.is_hidden, properties, data });
     }
     // A grid's tiles repeat its pixels once; alpha does so again.
@@ -118,6 +134,7 @@ fn choose(source: &Source<'_>) -> Result<BTreeSet<u32>, Failure> {
         for &from in derived_from(source, id) {
             // A grid is made of coded pictures, an identity of either: nothing can be derived from itself.
             match (kind, &source.item(from)?.kind) {
+                (_, b"hvc1") | (b"iden", b"grid") if chosen.contains(&from) => {}
                 (_, b"hvc1") | (b"iden", b"grid") => open.push(from),
                 _ => {
                     return Err(Failure::Refused(

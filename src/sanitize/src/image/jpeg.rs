@@ -13,7 +13,7 @@ use jpeg_encoder::{
     ChromaSubsamplingMethod, ColorType, Encoder, PixelDensity, PixelDensityUnit, SamplingFactor,
 };
 
-use super::{check_dimensions, icc};
+use super::{charge, check_dimensions, icc};
 use crate::failure::Failure;
 use crate::job::Job;
 use crate::options::JpegQuality;
@@ -35,6 +35,7 @@ struct Dressing {
 pub(super) fn rebuild(bytes: &[u8], job: &mut Job<'_>) -> Result<Vec<u8>, Failure> {
     let jpeg = Jpeg::parse(bytes)?;
     check_dimensions(jpeg.width.into(), jpeg.height.into(), 4, job.limits)?;
+    charge(jpeg.width.into(), jpeg.height.into(), job)?;
     if own::check(bytes, job.options.jpeg_quality).is_ok() {
         return Ok(bytes.to_vec());
     }

@@ -11,7 +11,7 @@ use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder};
 
 use super::exif::Exif;
-use super::icc;
+use super::{charge, icc};
 use crate::failure::Failure;
 use crate::job::Job;
 use crate::limits::Limits;
@@ -29,6 +29,7 @@ pub(super) fn rebuild(bytes: &[u8], job: &mut Job<'_>) -> Result<Vec<u8>, Failur
     let (chunks, trailing) = chunks::parse(bytes)?;
     let header = Header::parse(&chunks)?;
     header.check(job.limits)?;
+    charge(header.width, header.height, job)?;
     report(&chunks, &header, trailing, job);
 
     let coding = coding(&chunks, &header)?;

@@ -411,3 +411,16 @@ pub(super) fn archive() -> Vec<u8> {
     zip.add("evil.txt", b"x").unwrap();
     zip.finish().unwrap()
 }
+
+#[test]
+fn many_small_files_with_large_pictures_are_over_the_limit() {
+    let limits = Limits { max_expanded_bytes: 1000, ..Limits::default() };
+    for (bytes, format) in [
+        (png(100, 100), Format::Png),
+        (jpeg(100, 100), Format::Jpeg),
+        (webp::webp(&photo(100, 100).into(), |_| {}), Format::Webp),
+    ] {
+        let failure = tried(&bytes, format, &limits).0.unwrap_err();
+        assert!(matches!(failure, Failure::Limit { name: "max_expanded_bytes", .. }), "{failure:?}");
+    }
+}

@@ -26,6 +26,7 @@ use pixels::Picture;
 /// Writes a TIFF anew.
 pub(super) fn rebuild(bytes: &[u8], job: &mut Job<'_>) -> Result<Vec<u8>, Failure> {
     let directories = Directories::parse(bytes, job.limits)?;
+    job.expand(directories.retold)?;
     for (what, place) in &directories.left_behind {
         job.removed(Removed::new(*what, place, 1));
     }

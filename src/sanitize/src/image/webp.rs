@@ -13,7 +13,7 @@ use image::{DynamicImage, ImageBuffer};
 use image_webp::{ColorType, WebPDecoder, WebPEncoder};
 
 use super::exif::Exif;
-use super::{check_dimensions, icc};
+use super::{charge, check_dimensions, icc};
 use crate::failure::Failure;
 use crate::fields::Fields;
 use crate::job::Job;
@@ -27,6 +27,7 @@ pub(super) fn rebuild(bytes: &[u8], job: &mut Job<'_>) -> Result<Vec<u8>, Failur
     let parts = Parts::parse(bytes)?;
     let (width, height) = parts.dimensions()?;
     check_dimensions(width, height, 4, job.limits)?;
+    charge(width, height, job)?;
     report(&parts, job);
     let image = decode(&parts.coding()?, (width, height))?;
     let exif = parts.find(b"EXIF").map(|body| Exif::parse(body.strip_prefix(b"Exif\0\0").unwrap_or(body)));

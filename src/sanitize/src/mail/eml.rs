@@ -211,7 +211,8 @@ impl Reader<'_, '_, '_> {
         if !is_signature(&signature.content_type.essence) {
             return Err(Failure::Malformed("the signed mail has something else for a signature".to_owned()));
         }
-        self.parts.signature()?;
+        let bytes = self.decoded(signature)?.into_owned();
+        self.parts.signature(&bytes)?;
         self.part(content, Some(("multipart/mixed", 0)))
     }
 
@@ -227,7 +228,8 @@ impl Reader<'_, '_, '_> {
             )));
         }
         if is_signature(&essence) {
-            return self.parts.signature().map(|()| None);
+            let bytes = self.decoded(part)?.into_owned();
+            return self.parts.signature(&bytes).map(|()| None);
         }
         let bytes = self.decoded(part)?.into_owned();
         self.parts.job.expand(u64::try_from(bytes.len()).unwrap_or(u64::MAX))?;

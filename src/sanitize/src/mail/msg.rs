@@ -47,7 +47,10 @@ pub(crate) fn rebuild(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<Rewr
 fn read(root: &Storage<'_>, job: &mut Job<'_>) -> Result<Mail, Failure> {
     let message = Properties::of(root, Scope::Message)?;
     let class = message.text(0x001a).unwrap_or_default().to_ascii_lowercase();
-    if class.starts_with("ipm.note.smime") || class.starts_with("ipm.note.secure") || class.contains(".rpmsg")
+    let is_clear_signed = class == "ipm.note.smime.multipartsigned";
+    if (class.starts_with("ipm.note.smime") && !is_clear_signed)
+        || class.starts_with("ipm.note.secure")
+        || class.contains(".rpmsg")
     {
         return Err(Failure::Encrypted(
             "the message is encrypted or hidden in its signature (S/MIME)".to_owned(),
@@ -87,15 +90,19 @@ fn read(root: &Storage<'_>, job: &mut Job<'_>) -> Result<Mail, Failure> {
     for storage in numbered("__attach_version1.0_#") {
         attachments.extend(Attachment::read(storage, &message, job)?);
     }
-    let html = page(&message, job)?;
+    let signed = if is_clear_signed { Some(signed(&attachments, job)?) } else { None };
+    if signed.is_some() {
+        attachments.clear();
+    }
+    let html = page(&message, job)?.filter(|_| signed.is_none());
     let rtf = match html.is_none() && message.text(0x1000).is_none_or(|text| text.trim().is_empty()) {
         true => message.binary(0x1009).map(|packed| rtf::read(packed, job)).transpose()?,
         false => None,
     };
-    let (html, text) = match rtf {
+    let (html, text) = match rtf.filter(|_| signed.is_none()) {
         Some(rtf::Body::Html(page)) => (Some(page), None),
         Some(rtf::Body::Text(text)) => (None, Some(text)),
-        None => (html, message.text(0x1000)),
+        None => (html, message.text(0x1000).filter(|_| signed.is_none())),
     };
     job.removed(Removed::new(What::Metadata, "properties of the message", message.count()));
 
@@ -119,7 +126,7 @@ fn read(root: &Storage<'_>, job: &mut Job<'_>) -> Result<Mail, Failure> {
 
     let html = html.map(|page| many(Kind::Related, std::iter::once(page).chain(shown).collect()));
     let body = many(Kind::Alternative, text.into_iter().chain(html.flatten()).collect());
-    let content = many(Kind::Mixed, body.into_iter().chain(attached).collect());
+    let content = many(Kind::Mixed, signed.into_iter().chain(body).chain(attached).collect());
     Ok(Mail {
         from: from.into_iter().find(is_person).into_iter().collect(),
         to: to.into_iter().filter(is_person).collect(),
@@ -129,6 +136,20 @@ fn read(root: &Storage<'_>, job: &mut Job<'_>) -> Result<Mail, Failure> {
         message_id: message.text(0x1035).and_then(|id| eml::message_id(&id)),
         content,
     })
+}
+
+/// The content of a signed message that can be read without its signature: its only attachment is the signed part of a
+/// mail, fields and all (MS-OXOSMIME, 2.1.3.1).
+fn signed(attachments: &[Attachment<'_>], job: &mut Job<'_>) -> Result<Part, Failure> {
+    let hidden =
+        || Failure::Encrypted("the message is encrypted or hidden in its signature (S/MIME)".to_owned());
+    let [only] = attachments else { return Err(hidden()) };
+    let fields = only.bytes.get(..only.bytes.len().min(4096)).unwrap_or_default().to_ascii_lowercase();
+    if memchr::memmem::find(&fields, b"multipart/signed").is_none() {
+        return Err(hidden());
+    }
+    job.inspect(&only.bytes)?;
+    eml::read(&only.bytes, job)?.content.ok_or_else(hidden)
 }
 
 /// One part as it is, several as a multipart.

@@ -2,12 +2,12 @@
 
 use std::collections::HashMap;
 
-use super::Part;
+use super::{Part, write};
 use crate::archive::Names;
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::html;
-use crate::identify::Declared;
+use crate::identify::{Declared, extension, fits_extension};
 use crate::job::Job;
 use crate::options::Signed;
 use crate::report::{Removed, Verdict, What, is_invisible, plain};
@@ -88,8 +88,10 @@ impl<'a, 'b> Parts<'a, 'b> {
     /// Examines an attachment or picture; `None`: it is left out, for good or because the mail will fail.
     pub(super) fn file(&mut self, file: File<'_>) -> Result<Option<Part>, Failure> {
         refuse_wrappers(&file)?;
-        if is_signature(file.media_type) || file.name.to_lowercase().ends_with(".p7s") {
-            return self.signature().map(|()| None);
+        // The start of a DER SEQUENCE: a name alone makes no signature.
+        let is_named_so = file.name.to_lowercase().ends_with(".p7s") && file.bytes.starts_with(&[0x30]);
+        if is_signature(file.media_type) || is_named_so {
+            return self.signature(file.bytes).map(|()| None);
         }
         if file.bytes.is_empty() {
             self.job.removed(Removed::new(
@@ -99,10 +101,19 @@ impl<'a, 'b> Parts<'a, 'b> {
             ));
             return Ok(None);
         }
+        if is_invitation(&file) {
+            self.job.inspect(file.bytes)?;
+            self.job.removed(Removed::new(
+                What::Attachment,
+                &format!("invitation or contact {}", plain(file.name)),
+                1,
+            ));
+            return Ok(None);
+        }
         if let Some(id) = &file.id
             && file.bytes == crate::image::BLANK
         {
-            let name = self.names.fitting(&clean_name(file.name, "picture"), Format::Png);
+            let name = self.names.fitting(&clean_name(file.name, "picture", Format::Png), Format::Png);
             let bytes = file.bytes.to_vec();
             return Ok(Some(Part::Picture { id: id.clone(), name, format: Format::Png, bytes }));
         }
@@ -126,9 +137,10 @@ impl<'a, 'b> Parts<'a, 'b> {
                 return Ok(None);
             }
         };
-        let name = self
-            .names
-            .fitting(&clean_name(file.name, if id.is_some() { "picture" } else { "attachment" }), format);
+        let name = self.names.fitting(
+            &clean_name(file.name, if id.is_some() { "picture" } else { "attachment" }, format),
+            format,
+        );
         Ok(Some(match id {
             Some(id) => Part::Picture { id, name, format, bytes },
             None => Part::File { name, format, bytes },
@@ -136,7 +148,8 @@ impl<'a, 'b> Parts<'a, 'b> {
     }
 
     /// A signature: what is written anew no longer has it.
-    pub(super) fn signature(&mut self) -> Result<(), Failure> {
+    pub(super) fn signature(&mut self, bytes: &[u8]) -> Result<(), Failure> {
+        self.job.inspect(bytes)?;
         match self.job.options.signed {
             Signed::Quarantine => Err(Failure::Refused("the mail is signed".to_owned())),
             Signed::Rebuild => {
@@ -196,25 +209,62 @@ pub(super) fn refuse_wrappers(file: &File<'_>) -> Result<(), Failure> {
     }
 }
 
+/// A calendar's or address book's entry, by what it says it is and by how it begins (RFC 5545, RFC 6350): mail programs add
+/// them unasked, and the mail says the same in words.
+fn is_invitation(file: &File<'_>) -> bool {
+    const TYPES: [&str; 6] = [
+        "text/calendar",
+        "application/ics",
+        "text/x-vcalendar",
+        "text/vcard",
+        "text/x-vcard",
+        "text/directory",
+    ];
+    const BEGINNINGS: [&[u8]; 2] = [b"BEGIN:VCALENDAR", b"BEGIN:VCARD"];
+    let says = TYPES.contains(&file.media_type)
+        || extension(file.name).is_some_and(|e| matches!(e.as_str(), "ics" | "vcs" | "vcf"));
+    let text = file.bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(file.bytes).trim_ascii_start();
+    let begins = |word: &&[u8]| text.get(..word.len()).is_some_and(|start| start.eq_ignore_ascii_case(word));
+    says && BEGINNINGS.iter().any(begins)
+}
+
 pub(super) fn is_signature(media_type: &str) -> bool {
     const SIGNATURES: [&str; 3] =
         ["application/pgp-signature", "application/pkcs7-signature", "application/x-pkcs7-signature"];
     SIGNATURES.contains(&media_type)
 }
 
-/// The last path component of a name, without characters that are not shown and of a sane length.
-pub(super) fn clean_name(name: &str, otherwise: &str) -> String {
+/// The last path component of a name, without characters that are not shown and of a sane length, as it and its encoding go.
+pub(super) fn clean_name(name: &str, otherwise: &str, format: Format) -> String {
+    // Where a name is made shorter or has no extension of its type, one and a number must find room.
     const MAX_CHARS: usize = 120;
+    const SHORT_CHARS: usize = 100;
+    const MAX_ENCODED: usize = 900;
+    const SHORT_ENCODED: usize = 840;
     let last = name.rsplit(['/', '\\']).next().unwrap_or_default();
     let shown: String =
         last.chars().filter(|c| !c.is_control() && !is_invisible(*c) && !"<>:\"|?*".contains(*c)).collect();
     let shown = shown.trim().trim_start_matches('.');
-    let count = shown.chars().count();
-    match count {
-        0 => otherwise.to_owned(),
-        // The end holds the extension.
-        _ => shown.chars().skip(count.saturating_sub(MAX_CHARS)).collect::<String>().trim_start().to_owned(),
+    if shown.is_empty() {
+        return otherwise.to_owned();
     }
+    let has_extension = extension(shown).is_some_and(|e| fits_extension(format, &e));
+    let (max_chars, max_encoded) =
+        if has_extension { (MAX_CHARS, MAX_ENCODED) } else { (SHORT_CHARS, SHORT_ENCODED) };
+    if shown.chars().count() <= max_chars
+        && shown.chars().map(write::encoded_length).sum::<usize>() <= max_encoded
+    {
+        return shown.to_owned();
+    }
+    let mut encoded = 0_usize;
+    let fits = |c: &char| {
+        encoded = encoded.saturating_add(write::encoded_length(*c));
+        encoded <= SHORT_ENCODED
+    };
+    // The end holds the extension.
+    let kept = shown.chars().rev().take(SHORT_CHARS).take_while(fits).count();
+    let skipped = shown.chars().count().saturating_sub(kept);
+    shown.chars().skip(skipped).collect::<String>().trim_start().to_owned()
 }
 
 fn percent_decoded(text: &str) -> String {

@@ -9,6 +9,7 @@ use crate::html;
 use crate::identify::{Declared, identify};
 use crate::job::Job;
 use crate::limits::Limits;
+use crate::options::Links;
 use crate::report::plain;
 
 /// Fields that a mail and its parts may have.
@@ -20,13 +21,13 @@ const MAX_DEPTH: u32 = 32;
 
 /// Reads a rebuilt mail from scratch.
 pub(crate) fn verify(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<(), Failure> {
-    mail(bytes, job.limits, MAX_DEPTH).map_err(|failure| match failure {
+    mail(bytes, (job.limits, job.options.links), MAX_DEPTH).map_err(|failure| match failure {
         Failure::Unproved(problem) => Failure::Unproved(problem),
         other => Failure::Unproved(other.to_string()),
     })
 }
 
-fn mail(bytes: &[u8], limits: &Limits, depth: u32) -> Result<(), Failure> {
+fn mail(bytes: &[u8], (limits, links): (&Limits, Links), depth: u32) -> Result<(), Failure> {
     let unproved = |problem: &str| Err(Failure::Unproved(problem.to_owned()));
     let Some(depth) = depth.checked_sub(1) else { return unproved("mails are nested too deep") };
     let is_plain = |b: &u8| b.is_ascii_graphic() || matches!(b, b' ' | b'\t' | b'\r' | b'\n');
@@ -53,8 +54,8 @@ fn mail(bytes: &[u8], limits: &Limits, depth: u32) -> Result<(), Failure> {
                     return unproved("a text has control characters");
                 }
             }
-            "text/html" if name.is_empty() => html::verify_mail(&text()?.replace("\r\n", "\n"))?,
-            "message/rfc822" => mail(body, limits, depth)?,
+            "text/html" if name.is_empty() => html::verify_mail(&text()?.replace("\r\n", "\n"), links)?,
+            "message/rfc822" => mail(body, (limits, links), depth)?,
             essence => {
                 let found = identify(&content, &Declared { name, media_type: essence });
                 if name.is_empty() || !found.format.is_rebuilt() || found.objection.is_some() {

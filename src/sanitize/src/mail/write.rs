@@ -1,7 +1,9 @@
 //! A mail of our own: ASCII only, lines of at most 998 characters, nothing that was not encoded here.
 //!
-//! Boundaries are `=_sluse_N_`: no quoted-printable or base64 text has `=_` (RFC 2045, 6.7), and where an attached mail has
-//! the same one, the next number is taken.
+//! Boundaries are `=_sluse_N_`: no quoted-printable or base64 text has `=_` (RFC 2045, 6.7), and numbers that attached mails
+//! have are passed over.
+
+use std::collections::HashSet;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -38,8 +40,9 @@ pub(super) fn write(mail: &Mail) -> Vec<u8> {
     field(&mut out, "MIME-Version", "1.0");
     let nothing = Part::Text(String::new());
     let content = mail.content.as_ref().unwrap_or(&nothing);
-    let mut number = 0;
-    part(&mut out, content, &mut number);
+    let mut boundaries = Boundaries::default();
+    boundaries.note(content);
+    part(&mut out, content, &mut boundaries);
     out
 }
 
@@ -50,7 +53,7 @@ fn field(out: &mut Vec<u8>, name: &str, value: &str) {
     out.extend_from_slice(b"\r\n");
 }
 
-fn part(out: &mut Vec<u8>, written: &Part, number: &mut u32) {
+fn part(out: &mut Vec<u8>, written: &Part, boundaries: &mut Boundaries) {
     match written {
         Part::Text(text) => body(out, "text/plain; charset=utf-8", text),
         Part::Html(page) => body(out, "text/html; charset=utf-8", page),
@@ -70,32 +73,49 @@ fn part(out: &mut Vec<u8>, written: &Part, number: &mut u32) {
             file(out, "attachment", name, bytes);
         }
         Part::Many(kind, parts) => {
-            let boundary = boundary(parts, number);
+            let boundary = boundaries.next();
             field(out, "Content-Type", &format!("{};\r\n boundary=\"{boundary}\"", kind.media_type()));
             for child in parts {
                 out.extend_from_slice(format!("\r\n--{boundary}\r\n").as_bytes());
-                part(out, child, number);
+                part(out, child, boundaries);
             }
             out.extend_from_slice(format!("\r\n--{boundary}--\r\n").as_bytes());
         }
     }
 }
 
-fn boundary(parts: &[Part], number: &mut u32) -> String {
-    loop {
-        *number = number.saturating_add(1);
-        let boundary = format!("=_sluse_{number}_");
-        if !parts.iter().any(|part| holds(part, boundary.as_bytes())) {
-            return boundary;
-        }
-    }
+/// Numbers of the boundaries that are given out, or that attached mails have.
+#[derive(Default)]
+struct Boundaries {
+    taken: HashSet<u32>,
+    last: u32,
 }
 
-fn holds(part: &Part, boundary: &[u8]) -> bool {
-    match part {
-        Part::File { format: Format::Mime, bytes, .. } => memmem::find(bytes, boundary).is_some(),
-        Part::Many(_, parts) => parts.iter().any(|part| holds(part, boundary)),
-        _ => false,
+impl Boundaries {
+    const START: &[u8] = b"=_sluse_";
+
+    /// Reads every attached mail once.
+    fn note(&mut self, part: &Part) {
+        match part {
+            Part::File { format: Format::Mime, bytes, .. } => {
+                for at in memmem::find_iter(bytes, Self::START) {
+                    let digits = bytes.get(at + Self::START.len()..).unwrap_or_default().iter();
+                    let digits: String =
+                        digits.take_while(|b| b.is_ascii_digit()).take(10).map(|&b| char::from(b)).collect();
+                    self.taken.extend(digits.parse::<u32>());
+                }
+            }
+            Part::Many(_, parts) => parts.iter().for_each(|part| self.note(part)),
+            _ => {}
+        }
+    }
+
+    fn next(&mut self) -> String {
+        self.last = self.last.saturating_add(1);
+        while self.taken.contains(&self.last) {
+            self.last = self.last.saturating_add(1);
+        }
+        format!("=_sluse_{}_", self.last)
     }
 }
 
@@ -116,6 +136,11 @@ fn file(out: &mut Vec<u8>, disposition: &str, name: &str, bytes: &[u8]) {
         }
         out.extend_from_slice(STANDARD.encode(line).as_bytes());
     }
+}
+
+/// Bytes that a character of a file name takes where the name is encoded.
+pub(super) fn encoded_length(c: char) -> usize {
+    if c.is_ascii_alphanumeric() || "-._".contains(c) { 1 } else { 3 * c.len_utf8() }
 }
 
 /// RFC 2231 where the name needs it.

@@ -59,11 +59,22 @@ pub(super) fn is_attribute(name: &str) -> bool {
     listed(ATTRIBUTES, name) || listed(PROPERTIES, name)
 }
 
+/// Whether a filter's parameter is of a size that a person would choose: work grows with it.
+pub(super) fn is_modest(attribute: &str, value: &str) -> bool {
+    let most = match attribute {
+        "numOctaves" | "order" => 16.0,
+        "stdDeviation" | "radius" => 1000.0,
+        _ => return true,
+    };
+    let mut numbers = value.split(|c: char| c == ',' || c.is_ascii_whitespace()).filter(|n| !n.is_empty());
+    numbers.all(|number| number.parse::<f64>().is_ok_and(|number| (0.0..=most).contains(&number)))
+}
+
 /// Whether an attribute other than `style` may have a value: what is written like a style may only refer within the file.
 pub(super) fn is_value(value: &str) -> bool {
     let lower = value.to_ascii_lowercase();
     !value.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r'))
-        && !["\\", "javascript", "expression", "@", "data:", "image(", "image-set", "src(", "//"]
+        && !["\\", "javascript:", "expression(", "@", "data:", "image(", "image-set(", "src(", "//"]
             .iter()
             .any(|sign| lower.contains(sign))
         && refers_within(value)
@@ -74,14 +85,13 @@ pub(super) fn style(name: &str, value: &str) -> bool {
     listed(PROPERTIES, name) && is_value(value) && css::calls_only(value, &FUNCTIONS)
 }
 
-/// Every `url` is `url(#id)`.
+/// Every `url(…)` is `url(#id)`.
 fn refers_within(value: &str) -> bool {
     let lower = value.to_ascii_lowercase();
-    let mut pieces = lower.split("url");
+    let mut pieces = lower.split("url(");
     let _ = pieces.next();
     pieces.all(|piece| {
-        let inner =
-            piece.strip_prefix('(').and_then(|piece| piece.split_once(')')).map(|(inner, _)| inner.trim());
+        let inner = piece.split_once(')').map(|(inner, _)| inner.trim());
         inner.is_some_and(|inner| {
             let inner = inner.trim_matches(['"', '\'']).trim();
             is_fragment(inner)

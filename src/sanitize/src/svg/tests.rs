@@ -196,3 +196,84 @@ fn proof_finds_what_must_be_gone() {
         assert!(matches!(proof, Err(Failure::Unproved(_))), "{bad}");
     }
 }
+
+#[test]
+fn words_that_only_look_like_calls_stay() {
+    let drawing =
+        "<g id=\"curl\" class=\"expression hourly\"><path id=\"javascript\"/></g><g fill=\"url(#curl)\"/>";
+    assert_eq!(rebuilt(drawing), (drawing.to_owned(), vec![]));
+    for hostile in ["fill='curl(http://a/)'", "fill='url (#a) url(x)'", "fill='URL( http:a )'"] {
+        assert_eq!(rebuilt(&format!("<g {hostile}/>")).0, "<g/>", "{hostile}");
+    }
+}
+
+#[test]
+fn the_proof_holds_links_against_the_option() {
+    let whole = format!("<svg xmlns='{SVG}' xmlns:xlink='{XLINK}'><a xlink:href='http://a/'/></svg>");
+    for (links, is_fine) in [(Links::Keep, true), (Links::Remove, false)] {
+        let options = crate::options::Options { links, ..Default::default() };
+        let proof = crate::job::bench_choosing(&Limits::default(), &options, |job| {
+            verify(whole.as_bytes(), Format::Svg, job)
+        });
+        assert_eq!(proof.0.is_ok(), is_fine);
+    }
+}
+
+#[test]
+fn markers_and_patterns_that_multiply_themselves_are_malformed() {
+    let whole = |inner: &str| format!("<svg xmlns='{SVG}' xmlns:xlink='{XLINK}'>{inner}</svg>");
+    let path = |points: usize, style: &str| format!("<path d='M0 0{}' {style}/>", "h1".repeat(points));
+    // Every point of the first path draws a marker, every point of which draws the next.
+    let marker = |n: u32, style: &str| format!("<marker id='m{n}'>{}</marker>", path(150, style));
+    let chain: String = (1..4).map(|n| marker(n, &format!("marker-mid='url(#m{})'", n - 1))).collect();
+    let markers = format!("<marker id='m0'><path/></marker>{chain}");
+    let in_style: String =
+        (1..4).map(|n| marker(n, &format!("style='marker-mid: url(\"#m{}\")'", n - 1))).collect();
+    let by_class: String = (1..4).map(|n| marker(n, &format!("class='x c{n}'"))).collect();
+    let sheet: String = (1..5).map(|n| format!("g > .c{n}, b.z{{marker-mid:url(#m{})}}", n - 1)).collect();
+    let rect = |n: u32| format!("<rect fill='url(#p{n})'/>").repeat(150);
+    let patterns: String = (1..4).map(|n| format!("<pattern id='p{n}'>{}</pattern>", rect(n - 1))).collect();
+    let inherited = (1..4).map(|n| {
+        format!("<pattern id='p{n}'><g fill='url(#p{})'>{}</g></pattern>", n - 1, "<rect/>".repeat(150))
+    });
+    for bomb in [
+        format!("{markers}{}", path(150, "marker-start='url(#m3)'")),
+        format!("{markers}<g marker='url(#m3)'>{}</g>", path(150, "")),
+        format!("<marker id='m0'><path/></marker>{in_style}{}", path(150, "style='marker:url(#m3)'")),
+        format!(
+            "<marker id='m0'><path/></marker>{by_class}{}<style>{sheet}</style>",
+            path(150, "class='c4'")
+        ),
+        format!("<pattern id='p0'><rect/></pattern>{patterns}{}", rect(3)),
+        format!("<pattern id='p0'><rect/></pattern>{}{}", inherited.collect::<String>(), rect(3)),
+    ] {
+        assert!(matches!(failure(&whole(&bomb)), Failure::Malformed(_)), "{}", &bomb[..60]);
+    }
+    let honest = format!(
+        "<linearGradient id=\"l\"><stop/><stop/></linearGradient><marker id=\"m\"><path d=\"M0 0h1\"/></marker>{}",
+        path(5000, "marker-mid=\"url(#m)\" fill=\"url(#l)\"").replace('\'', "\"").repeat(10)
+    );
+    assert_eq!(rebuilt(&honest), (honest, vec![]));
+}
+
+#[test]
+fn filters_beyond_measure_go() {
+    let filter =
+        "<filter id=\"f\"><feGaussianBlur stdDeviation=\"3 2.5\"/><feTurbulence numOctaves=\"4\"/></filter>";
+    assert_eq!(rebuilt(filter), (filter.to_owned(), vec![]));
+    for hostile in
+        ["numOctaves='1000000'", "stdDeviation='1e9'", "radius='1 1e7'", "order='999,999'", "order='inf'"]
+    {
+        assert_eq!(rebuilt(&format!("<feTurbulence {hostile}/>")).0, "<feTurbulence/>", "{hostile}");
+    }
+}
+
+#[test]
+fn clips_around_many_elements_count_once() {
+    let clip = "<clipPath id=\"c\"><path/><path/></clipPath>";
+    let rects = "<rect/>".repeat(100_000);
+    let drawing = format!(
+        "{clip}<g clip-path=\"url(#c)\"><g clip-path=\"url(#c)\"><g style=\"mask: url(#c)\"><g filter=\"url(#c)\">{rects}</g></g></g></g>"
+    );
+    assert_eq!(rebuilt(&drawing), (drawing, vec![]));
+}

@@ -3,9 +3,11 @@
 use quick_xml::events::{BytesStart, Event};
 use quick_xml::{Reader, escape};
 
+use crate::css;
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::job::Job;
+use crate::options::Links;
 use crate::report::plain;
 
 const FORBIDDEN: [&str; 24] = [
@@ -36,7 +38,7 @@ const FORBIDDEN: [&str; 24] = [
 ];
 
 /// Reads a rebuilt drawing from scratch.
-pub(crate) fn verify(bytes: &[u8], _: Format, _: &mut Job<'_>) -> Result<(), Failure> {
+pub(crate) fn verify(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<(), Failure> {
     let unproved = |problem: String| Failure::Unproved(format!("the drawing still has {problem}"));
     let text = std::str::from_utf8(bytes).map_err(|_| unproved("another encoding".to_owned()))?;
     let mut reader = Reader::from_str(text);
@@ -45,9 +47,9 @@ pub(crate) fn verify(bytes: &[u8], _: Format, _: &mut Job<'_>) -> Result<(), Fai
         let problem = match reader.read_event().map_err(|error| Failure::Unproved(error.to_string()))? {
             Event::Start(tag) => {
                 in_style = tag.name().as_ref() == "style";
-                element(&tag)
+                element(&tag, job.options.links)
             }
-            Event::Empty(tag) => element(&tag),
+            Event::Empty(tag) => element(&tag, job.options.links),
             Event::End(_) => {
                 in_style = false;
                 None
@@ -71,7 +73,7 @@ pub(crate) fn verify(bytes: &[u8], _: Format, _: &mut Job<'_>) -> Result<(), Fai
     }
 }
 
-fn element(tag: &BytesStart<'_>) -> Option<String> {
+fn element(tag: &BytesStart<'_>, links: Links) -> Option<String> {
     let name = tag.name();
     let name: &str = name.as_ref();
     if name.contains(':') || FORBIDDEN.contains(&name.to_ascii_lowercase().as_str()) {
@@ -90,9 +92,10 @@ fn element(tag: &BytesStart<'_>) -> Option<String> {
                 let is_picture = ["png", "jpeg", "gif", "webp"]
                     .iter()
                     .any(|kind| value.starts_with(&format!("data:image/{kind};base64,")));
-                let is_link = ["http:", "https:", "mailto:"]
-                    .iter()
-                    .any(|scheme| value.to_ascii_lowercase().starts_with(scheme));
+                let is_link = links == Links::Keep
+                    && ["http:", "https:", "mailto:"]
+                        .iter()
+                        .any(|scheme| value.to_ascii_lowercase().starts_with(scheme));
                 value.starts_with('#') || (name == "image" && is_picture) || (name == "a" && is_link)
             }
             key => {
@@ -113,8 +116,7 @@ fn style(text: &str) -> bool {
         .chars()
         .filter(|c| !c.is_whitespace() && !matches!(c, '"' | '\''))
         .collect();
-    lower.replace("url(#", "").contains("url")
-        || ["@", "\\", "expression", "javascript:", "data:", "behavior", "binding", "image("]
-            .iter()
-            .any(|sign| lower.contains(sign))
+    lower.replace("url(#", "").contains("url(")
+        || ["@", "\\", "javascript:", "data:"].iter().any(|sign| lower.contains(sign))
+        || css::runs_or_binds(&lower).is_some()
 }

@@ -5,7 +5,7 @@ use super::*;
 use crate::identify::Declared;
 use crate::job::{Inspector, NoInspector, Sanitized, Seen, Settings, sanitize};
 use crate::limits::Limits;
-use crate::report::{Report, Step, Verdict};
+use crate::report::{Report, Step, Verdict, What};
 
 fn zip(members: &[(&str, &[u8])]) -> Vec<u8> {
     let mut writer = ZipWriter::new(&Limits { max_ratio: u64::MAX, ..Limits::default() });
@@ -254,4 +254,14 @@ fn an_archive_that_contains_itself_ends_at_the_depth_limit() {
         bytes = zip(&[("r.zip", &bytes)]);
     }
     assert_eq!(kept_back(&bytes).0, Verdict::Unscannable);
+}
+
+#[test]
+fn empty_members_are_left_out() {
+    let (members, report) = rebuilt(&zip(&[("a.txt", b"x"), ("__init__.txt", b""), ("leeg.pdf", b"")]));
+    assert_eq!(members.len(), 1);
+    let removed: Vec<(What, &str)> =
+        report.removed.iter().map(|removed| (removed.what, removed.r#where.as_str())).collect();
+    assert_eq!(removed, [(What::Member, "empty file __init__.txt"), (What::Member, "empty file leeg.pdf")]);
+    assert_eq!(kept_back(&zip(&[("a.txt", b"")])).0, Verdict::Unscannable);
 }

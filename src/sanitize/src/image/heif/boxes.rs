@@ -133,14 +133,18 @@ impl<'a> Source<'a> {
         }
         let idat = get(b"idat").map(|body| (body.as_ptr().addr() - file.as_ptr().addr(), body.len()));
         cut(self.locations(required(b"iloc")?, idat))?;
+        let max_members = usize::try_from(limits.max_members).unwrap_or(usize::MAX);
         for (name, body) in boxes(required(b"iprp")?)? {
             match name {
                 b"ipco" if self.properties.is_empty() => {
                     self.properties =
                         boxes(body)?.into_iter().map(|(name, body)| Property { name: *name, body }).collect();
                 }
-                b"ipma" => cut(self.item_properties(body))?,
+                b"ipma" => cut(self.item_properties(body, max_members))?,
                 _ => return Err(malformed("its properties are not in order")),
+            }
+            if self.properties.len() > max_members {
+                return Err(malformed("it has too many properties"));
             }
         }
         Ok(())
@@ -180,7 +184,8 @@ impl<'a> Source<'a> {
             for _ in 0..count {
                 to.push(list.id(version)?);
             }
-            if self.references.len() > usize::try_from(limits.max_members).ok()? {
+            let longest = to.len();
+            if self.references.len().max(longest) > usize::try_from(limits.max_members).ok()? {
                 return None;
             }
         }
@@ -201,6 +206,10 @@ impl<'a> Source<'a> {
             let elsewhere = reader.number(2)? != 0;
             let base = reader.number(base_size)?;
             let extents = reader.number(2)?;
+            // Pieces without a length take no bytes in the list either.
+            if extents > 1 && length_size == 0 {
+                return None;
+            }
             let mut pieces = Vec::new();
             for _ in 0..extents {
                 reader.take(index_size)?;
@@ -222,7 +231,7 @@ impl<'a> Source<'a> {
         Some(())
     }
 
-    fn item_properties(&mut self, body: &'a [u8]) -> Option<()> {
+    fn item_properties(&mut self, body: &'a [u8], max_members: usize) -> Option<()> {
         let mut reader = Reader(body);
         let head = reader.take(4)?;
         let (version, wide) = (*head.first()?, head.last()? & 1 != 0);
@@ -238,6 +247,9 @@ impl<'a> Source<'a> {
                 if value & (essential - 1) != 0 {
                     list.push((usize::try_from(value & (essential - 1)).ok()?, value & essential != 0));
                 }
+            }
+            if list.len() > max_members {
+                return None;
             }
         }
         Some(())
@@ -261,6 +273,18 @@ impl<'a> Source<'a> {
     /// A property by its number, which counts from 1.
     pub(super) fn property(&self, number: usize) -> Option<&Property<'a>> {
         self.properties.get(number.checked_sub(1)?)
+    }
+
+    /// Bytes of all properties of an item.
+    pub(super) fn size_of_properties(&self, id: u32) -> u64 {
+        let sizes = self.associations(id).iter().filter_map(|&(n, _)| self.property(n));
+        sizes.fold(0_u64, |sum, one| sum.saturating_add(u64::try_from(one.body.len()).unwrap_or(u64::MAX)))
+    }
+
+    /// An item's decoder settings.
+    pub(super) fn hevc_settings(&self, id: u32) -> Option<&'a [u8]> {
+        let mut known = self.associations(id).iter().filter_map(|&(n, _)| self.property(n));
+        known.find(|property| property.name == *b"hvcC").map(|property| property.body)
     }
 
     /// Numbers of an item's properties, and whether each is essential.

@@ -251,3 +251,42 @@ fn giants_and_lies_about_places_fail() {
 fn a_heif_that_is_also_an_archive_is_refused() {
     assert_eq!(verdict(&[heif(&[picture()], b"", b""), archive()].concat(), "a.heic"), Verdict::Refused);
 }
+
+fn grid_of_two(tiles: [Thing; 2]) -> Vec<Thing> {
+    let grid = Thing {
+        kind: *b"grid",
+        properties: vec![size(128, 64)],
+        refers: Some((b"dimg", vec![2, 3])),
+        data: vec![0, 0, 0, 1, 0, 128, 0, 64],
+    };
+    let [first, second] = tiles;
+    vec![grid, first, second]
+}
+
+#[test]
+fn pictures_that_lie_on_one_another_are_malformed() {
+    let large = Thing { data: units(&[20], &[1; 5000]), ..picture() };
+    let mut bytes = heif(&grid_of_two([large, picture()]), b"", b"");
+    assert!(tried(&bytes, Format::Heif, &Limits::default()).0.is_ok());
+    // The second tile is told to be where the first one is.
+    let place = |item: usize| memchr::memmem::find(&bytes, b"iloc").unwrap() + 18 + 14 * item;
+    let (first, second) = (place(1), place(2));
+    bytes.copy_within(first..first + 8, second);
+    assert!(matches!(fails(&bytes, Format::Heif), Failure::Malformed(_)));
+}
+
+#[test]
+fn properties_that_are_shared_are_charged() {
+    let bytes = heif(&grid_of_two([picture(), picture()]), b"", b"");
+    let limits = Limits { max_expanded_bytes: 10, ..Limits::default() };
+    let failure = tried(&bytes, Format::Heif, &limits).0.unwrap_err();
+    assert!(matches!(failure, Failure::Limit { name: "max_expanded_bytes", .. }), "{failure:?}");
+}
+
+#[test]
+fn tiles_that_are_coded_in_different_ways_are_malformed() {
+    let mut other = picture();
+    other.properties[0] = boxed(b"hvcC", &[&configuration(&[32, 33, 34], b"larger")]);
+    let failure = fails(&heif(&grid_of_two([picture(), other]), b"", b""), Format::Heif);
+    assert!(matches!(failure, Failure::Malformed(_)), "{failure:?}");
+}

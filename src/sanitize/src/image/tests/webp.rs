@@ -4,7 +4,7 @@ use image_webp::{ColorType, WebPDecoder, WebPEncoder};
 
 use super::*;
 
-fn webp(image: &DynamicImage, dress: impl FnOnce(&mut WebPEncoder<&mut Vec<u8>>)) -> Vec<u8> {
+pub(super) fn webp(image: &DynamicImage, dress: impl FnOnce(&mut WebPEncoder<&mut Vec<u8>>)) -> Vec<u8> {
     let mut out = Vec::new();
     let mut encoder = WebPEncoder::new(&mut out);
     dress(&mut encoder);

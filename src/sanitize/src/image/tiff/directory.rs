@@ -77,9 +77,8 @@ pub(super) struct Page<'a> {
 impl Page<'_> {
     /// Bytes of all samples, each at 8 or 16 bits.
     pub(super) fn decoded_size(&self) -> u64 {
-        let pixel =
-            if self.bits == 1 { 1 } else { u64::from(self.samples) * u64::from(self.bits.div_ceil(8)) };
-        u64::from(self.width) * u64::from(self.height) * pixel
+        let pixel = u64::from(self.samples) * u64::from(self.bits.div_ceil(8));
+        (u64::from(self.width) * u64::from(self.height)).saturating_mul(pixel)
     }
 }
 
@@ -87,6 +86,8 @@ impl Page<'_> {
 pub(super) struct Directories<'a> {
     pub(super) pages: Vec<Page<'a>>,
     pub(super) left_behind: Vec<(What, Cow<'static, str>)>,
+    /// Bytes that the pages tell beyond those that the file has: fields and strips may lie on one another.
+    pub(super) retold: u64,
     /// Start and end of everything that was read.
     claims: Vec<(usize, usize)>,
 }
@@ -94,11 +95,11 @@ pub(super) struct Directories<'a> {
 impl<'a> Directories<'a> {
     pub(super) fn parse(bytes: &'a [u8], limits: &Limits) -> Result<Self, Failure> {
         let big_endian = bytes.starts_with(b"MM");
-        let mut file = File { bytes, big_endian, claims: vec![(0, 8)] };
+        let mut file = File { bytes, big_endian, claims: vec![(0, 8)], told: 0 };
         if file.u16(2) == Some(43) {
             return Err(Failure::Refused("TIFF files with 64-bit offsets are not accepted".to_owned()));
         }
-        let mut out = Self { pages: Vec::new(), left_behind: Vec::new(), claims: Vec::new() };
+        let mut out = Self { pages: Vec::new(), left_behind: Vec::new(), retold: 0, claims: Vec::new() };
         let mut at = file.size(4).ok_or_else(|| malformed("its header is cut off"))?;
         let mut seen = std::collections::HashSet::new();
         while at != 0 {
@@ -115,6 +116,14 @@ impl<'a> Directories<'a> {
             let (entries, next) = file.directory(at).ok_or_else(|| malformed("a directory is cut off"))?;
             out.left_behind.extend(entries.iter().filter_map(left_behind));
             out.pages.push(page(&mut file, &entries)?);
+            out.retold = file.told.saturating_sub(u64::try_from(bytes.len()).unwrap_or(u64::MAX));
+            if out.retold > limits.max_expanded_bytes {
+                return Err(Failure::Limit {
+                    name: "max_expanded_bytes",
+                    what: "what the pages' fields and strips come to".to_owned(),
+                    limit: limits.max_expanded_bytes,
+                });
+            }
             at = next;
         }
         out.claims = file.claims;
@@ -150,9 +159,15 @@ struct File<'a> {
     bytes: &'a [u8],
     big_endian: bool,
     claims: Vec<(usize, usize)>,
+    /// Bytes that were given out, however often.
+    told: u64,
 }
 
 impl<'a> File<'a> {
+    fn tell(&mut self, bytes: usize) {
+        self.told = self.told.saturating_add(u64::try_from(bytes).unwrap_or(u64::MAX));
+    }
+
     /// The fields at `at`, and where the next directory is.
     fn directory(&mut self, at: usize) -> Option<(Vec<Entry>, usize)> {
         let count = usize::from(self.u16(at)?);
@@ -184,7 +199,9 @@ impl<'a> File<'a> {
         if end - start > 4 {
             self.claims.push((start, end));
         }
-        self.bytes.get(start..end)
+        let values = self.bytes.get(start..end)?;
+        self.tell(values.len());
+        Some(values)
     }
 
     /// Whole numbers, whatever their width.
@@ -280,6 +297,10 @@ fn page<'a>(file: &mut File<'a>, entries: &[Entry]) -> Result<Page<'a>, Failure>
         part(file.bytes, start, length)
     });
     let kind = file.number(entries, 254).unwrap_or(0);
+    let jpeg_tables = file.values(entries, 347);
+    // Each strip is read behind them.
+    file.tell(jpeg_tables.map_or(0, <[u8]>::len).saturating_mul(chunks.len()));
+    file.tell(old_jpeg.map_or(0, <[u8]>::len));
     Ok(Page {
         width,
         height,
@@ -295,7 +316,7 @@ fn page<'a>(file: &mut File<'a>, entries: &[Entry]) -> Result<Page<'a>, Failure>
         orientation: u8::try_from(file.short(entries, 274, 1)).unwrap_or(1),
         chunk,
         chunks,
-        jpeg_tables: file.values(entries, 347),
+        jpeg_tables,
         old_jpeg,
         palette: file.numbers(entries, 320).unwrap_or_default(),
         resolution: resolution(file, entries),
@@ -304,12 +325,26 @@ fn page<'a>(file: &mut File<'a>, entries: &[Entry]) -> Result<Page<'a>, Failure>
     })
 }
 
-/// The bytes of strips or tiles. Lengths may be missing or reach beyond the file, as careless writers leave them.
+/// The bytes of strips or tiles. Lengths may be missing or reach beyond the file, as careless writers leave them: such a
+/// strip ends where the next one begins.
 fn chunks<'a>(file: &mut File<'a>, starts: &[u32], lengths: Option<&[u32]>, coding: Coding) -> Vec<&'a [u8]> {
+    // A strip's place and length take more memory than the number that stands for them.
+    const PLACE: usize = 32;
+    file.tell(starts.len().saturating_mul(PLACE));
+    let mut in_order = starts.to_vec();
+    in_order.sort_unstable();
     let mut chunks = Vec::with_capacity(starts.len());
     for (n, &start) in starts.iter().enumerate() {
         let length = lengths.map_or(Some(u32::MAX), |lengths| lengths.get(n).copied()).unwrap_or(0);
+        let end = u64::from(start) + u64::from(length);
+        let length = match u64::try_from(file.bytes.len()).is_ok_and(|size| end <= size) {
+            true => length,
+            false => in_order
+                .get(in_order.partition_point(|&other| other <= start))
+                .map_or(length, |next| length.min(next - start)),
+        };
         let chunk = part(file.bytes, start, length).unwrap_or_default();
+        file.tell(chunk.len());
         if coding != Coding::OldJpeg
             && let Ok(start) = usize::try_from(start)
         {

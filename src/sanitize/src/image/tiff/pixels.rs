@@ -39,7 +39,7 @@ impl Picture {
     pub(super) fn decode(page: &Page<'_>, job: &mut Job<'_>) -> Result<Self, Failure> {
         match page.coding {
             Coding::Jpeg | Coding::OldJpeg => decode_jpeg(page, job),
-            _ => decode_samples(page),
+            _ => decode_samples(page, job),
         }
     }
 
@@ -101,10 +101,8 @@ impl Picture {
     }
 }
 
-fn decode_samples(page: &Page<'_>) -> Result<Picture, Failure> {
+fn decode_samples(page: &Page<'_>, job: &mut Job<'_>) -> Result<Picture, Failure> {
     let refused = |what: &str| Failure::Refused(format!("TIFF pages with {what} are not accepted"));
-    let Raster { bytes, stride } = raster(page)?;
-    let width = usize::try_from(page.width).map_err(Failure::malformed)?;
     let (meaning, colours) = match page.colours {
         Colours::WhiteIsZero | Colours::BlackIsZero => (Meaning::Gray, 1),
         Colours::Rgb => (Meaning::Rgb, 3),
@@ -116,6 +114,8 @@ fn decode_samples(page: &Page<'_>) -> Result<Picture, Failure> {
     if samples < colours || samples > 16 || page.bits < 8 && samples != 1 {
         return Err(refused("this number of samples"));
     }
+    let Raster { bytes, stride } = raster(page, job)?;
+    let width = usize::try_from(page.width).map_err(Failure::malformed)?;
     let is_gray = meaning == Meaning::Gray;
     if page.bits == 1 && is_gray {
         let lines = bilevel(bytes, stride, page);

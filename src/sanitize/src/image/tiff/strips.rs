@@ -5,9 +5,11 @@ use std::io::Read as _;
 use weezl::BitOrder;
 use weezl::decode::Configuration;
 
+use super::super::check_dimensions;
 use super::ccitt;
 use super::directory::{Coding, Page};
 use crate::failure::Failure;
+use crate::job::Job;
 
 /// All lines of a page, as its samples are stored: lines begin at whole bytes, 16-bit samples are little-endian.
 pub(super) struct Raster {
@@ -15,8 +17,11 @@ pub(super) struct Raster {
     pub(super) stride: usize,
 }
 
+/// Side of a tile that any page may have, however small it is.
+const LARGEST_TILE: u64 = 1 << 12;
+
 /// Expands a page that is not JPEG.
-pub(super) fn raster(page: &Page<'_>) -> Result<Raster, Failure> {
+pub(super) fn raster(page: &Page<'_>, job: &mut Job<'_>) -> Result<Raster, Failure> {
     let too_large = || Failure::Malformed("its strips do not fit its size".to_owned());
     let planes = if page.planar { usize::from(page.samples) } else { 1 };
     let bits_per_pixel = u64::from(page.bits) * if page.planar { 1 } else { u64::from(page.samples) };
@@ -27,18 +32,26 @@ pub(super) fn raster(page: &Page<'_>) -> Result<Raster, Failure> {
     if chunk_width == 0
         || chunk_height == 0
         || !is_whole
-        || chunk_width > page.width.next_multiple_of(1 << 12)
+        || u64::from(chunk_width) > u64::from(page.width).next_multiple_of(LARGEST_TILE)
+        || u64::from(chunk_height) > u64::from(page.height).next_multiple_of(LARGEST_TILE)
     {
         return Err(too_large());
     }
+    check_dimensions(chunk_width, chunk_height, bits_per_pixel.div_ceil(8), job.limits)?;
     let chunk_stride = line(chunk_width).ok_or_else(too_large)?;
     let height = usize::try_from(page.height).map_err(Failure::malformed)?;
     let across = usize::try_from(page.width.div_ceil(chunk_width)).map_err(Failure::malformed)?;
     let down = usize::try_from(page.height.div_ceil(chunk_height)).map_err(Failure::malformed)?;
     let chunk_height = usize::try_from(chunk_height).map_err(Failure::malformed)?;
-    if page.chunks.len() < across.saturating_mul(down).saturating_mul(planes) {
+    let chunks = across.saturating_mul(down).saturating_mul(planes);
+    if page.chunks.len() < chunks {
         return Err(Failure::Malformed("a page has too few strips".to_owned()));
     }
+    // The page itself is charged already, what its tiles have beyond it is not.
+    let is_tiled = across > 1 || page.chunk.0 != page.width;
+    let expanded =
+        if is_tiled { chunk_stride.saturating_mul(chunk_height).saturating_mul(chunks) } else { 0 };
+    job.expand(u64::try_from(expanded).unwrap_or(u64::MAX).saturating_sub(page.decoded_size()))?;
     let mut bytes =
         vec![0; stride.checked_mul(height).and_then(|n| n.checked_mul(planes)).ok_or_else(too_large)?];
     for (plane, lines) in bytes.chunks_mut((stride * height).max(1)).enumerate() {
@@ -49,7 +62,7 @@ pub(super) fn raster(page: &Page<'_>) -> Result<Raster, Failure> {
                 let number = (plane * down + row) * across + column;
                 let data = page.chunks.get(number).copied().unwrap_or_default();
                 // Tiles are always whole, the last strip is not.
-                let stored_rows = if across > 1 || page.chunk.0 != page.width { chunk_height } else { rows };
+                let stored_rows = if is_tiled { chunk_height } else { rows };
                 let size = chunk_stride.checked_mul(stored_rows).ok_or_else(too_large)?;
                 if data.is_empty() {
                     return Err(Failure::Malformed("a strip is not in the file".to_owned()));

@@ -322,3 +322,37 @@ fn bombs_loops_and_lies_fail() {
 fn a_tiff_that_is_also_an_archive_is_refused() {
     assert_eq!(verdict(&[tiff(&[gray()], false), archive()].concat(), "a.tif"), Verdict::Refused);
 }
+
+#[test]
+fn a_tile_of_any_height_fails() {
+    let tile = gray().with(322, 4, &[16]).with(323, 4, &[u32::MAX]);
+    assert!(matches!(fails(&tiff(&[tile], false), Format::Tiff), Failure::Malformed(_)));
+    // Tiles that a small page may have, but so many that they are more than may be expanded.
+    let many = vec![gray().with(322, 4, &[4096]).with(323, 4, &[4096]); 40];
+    let failure = fails(&tiff(&many, false), Format::Tiff);
+    assert!(matches!(failure, Failure::Limit { name: "max_expanded_bytes", .. }), "{failure:?}");
+}
+
+#[test]
+fn planes_of_single_bits_count() {
+    let sheet = Sheet::new(8000, 8000, &[1], 1, 1, &[&[0]]).with(277, 3, &[65535]).with(284, 3, &[2]);
+    let failure = fails(&tiff(&[sheet], false), Format::Tiff);
+    assert!(matches!(failure, Failure::Limit { name: "max_pixels", .. }), "{failure:?}");
+}
+
+#[test]
+fn a_strip_without_a_sound_length_ends_at_the_next() {
+    let lying = tiff(&[gray().with(279, 3, &[65535, 65535])], false);
+    let directories = Directories::parse(&lying, &Limits::default()).unwrap();
+    let lengths: Vec<usize> = directories.pages[0].chunks.iter().map(|chunk| chunk.len()).collect();
+    assert_eq!(lengths, [4, lying.len() - 12]);
+}
+
+#[test]
+fn strips_that_lie_on_one_another_are_charged() {
+    let strip = [1; 60_000];
+    let sheet = Sheet::new(1, 20_000, &[8], 1, 1, &[&strip]).with(278, 4, &[1]);
+    let sheet = sheet.with(273, 3, &[8; 20_000]).with(279, 3, &[60_000; 20_000]);
+    let failure = fails(&tiff(&[sheet], false), Format::Tiff);
+    assert!(matches!(failure, Failure::Limit { name: "max_expanded_bytes", .. }), "{failure:?}");
+}

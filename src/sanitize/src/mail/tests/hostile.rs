@@ -201,9 +201,10 @@ fn a_signature_is_noted_or_keeps_the_mail_back() {
     };
     let (done, report) = examined(crlf(&signed).as_bytes(), "a.eml", &settings);
     assert!(done.is_none() && report.verdict == Verdict::Refused);
-    let attached = eml(&mixed(&["\nx", &attached("smime.p7s", b"x")])).1;
-    assert!(attached.contains(&Removed::new(What::Signature, "signature of the mail", 1)));
+    let removed = eml(&mixed(&["\nx", &attached("smime.p7s", b"\x30\x80x")])).1;
+    assert!(removed.contains(&Removed::new(What::Signature, "signature of the mail", 1)));
     // What is called a signature must be one.
+    assert_eq!(fails(&mixed(&["\nx", &attached("smime.p7s", b"MZ\x90\0")])).0, Verdict::Refused);
     let hidden = signed.replace("pkcs7-signature; name=smime.p7s", "octet-stream; name=a.exe");
     assert_eq!(fails(&hidden).0, Verdict::Unscannable);
 }
@@ -271,4 +272,60 @@ fn proof_finds_what_must_be_gone() {
     ] {
         assert!(matches!(proof(&bad), Err(Failure::Unproved(_))), "{bad}");
     }
+}
+
+#[test]
+fn a_signature_that_is_dropped_is_inspected() {
+    struct Scanner;
+    impl crate::job::Inspector for Scanner {
+        fn inspect(
+            &mut self,
+            bytes: &[u8],
+            seen: crate::job::Seen,
+        ) -> Result<Vec<crate::report::Step>, Failure> {
+            match seen.depth > 0 && bytes == b"\x30EICAR" {
+                true => Err(Failure::Infected("found".to_owned())),
+                false => Ok(Vec::new()),
+            }
+        }
+    }
+    let signed = format!(
+        "{HEAD}Content-Type: multipart/signed; protocol=\"application/pkcs7-signature\"; boundary=b\n\n--b\nContent-Type: text/plain\n\nx\n\
+         --b\nContent-Type: application/pkcs7-signature\nContent-Transfer-Encoding: base64\n\n{}\n--b--\n",
+        base64(b"\x30EICAR")
+    );
+    for mail in [signed, mixed(&["\nx", &attached("smime.p7s", b"\x30EICAR")])] {
+        let declared = Declared { name: "a.eml", media_type: "" };
+        let done = sanitize(crlf(&mail).as_bytes(), &declared, &Settings::default(), &mut Scanner);
+        assert_eq!(done.report().verdict, Verdict::Infected);
+    }
+}
+
+#[test]
+fn names_that_grow_when_encoded_stay_on_short_lines() {
+    for name in
+        ["\u{1f600}".repeat(120) + ".png", "\u{4e00}".repeat(118), "a".repeat(119), "\u{e9} ".repeat(300)]
+    {
+        let named = format!(
+            "Content-Type: image/png\nContent-Disposition: attachment;\n filename=\"=?utf-8?B?{}?=\"\nContent-Transfer-Encoding: base64\n\n{}",
+            base64(name.as_bytes()).replace('\n', ""),
+            base64(&png())
+        );
+        // Rebuilding twice, and the proof, hold the lines against their limit.
+        eml(&mixed(&["\nx", &named]));
+    }
+}
+
+#[test]
+fn an_attached_mail_full_of_boundaries_is_read_once() {
+    // Boundaries that only a mail of ours has, in a field that stays: numbers are passed over without reading it again.
+    let part = |n: u32| {
+        format!(
+            "Content-Type: multipart/mixed; boundary=\"=_sluse_{n}_\"\n\n--=_sluse_{n}_\n\nx\n--=_sluse_{n}_\n\ny\n--=_sluse_{n}_--"
+        )
+    };
+    let inner = format!("{HEAD}{}", part(1));
+    let attached = format!("Content-Type: message/rfc822\n\n{inner}");
+    let (text, _) = eml(&mixed(&["\nx", &attached, &attached]));
+    assert!(text.contains("boundary=\"=_sluse_1_\"") && text.contains("boundary=\"=_sluse_2_\""), "{text}");
 }

@@ -240,3 +240,22 @@ fn texts_bring_no_field() {
     let (text, _) = msg(&message(32, "s\r\nBcc: evil@x.y\r\n\r\n<script>", "x"));
     assert!(!text.lines().any(|line| line.starts_with("Bcc") || line.starts_with('<')), "{text}");
 }
+
+#[test]
+fn a_clear_signed_message_is_read() {
+    let mut root = message(32, "s", "");
+    root.streams.retain(|stream| !stream.name.contains("001A"));
+    put(&mut root, 0x001a, "IPM.Note.SMIME.MultipartSigned");
+    let mut opaque = root.clone();
+    attach_file(&mut opaque, "smime.p7m", b"\x30\x80", "");
+    assert_eq!(refusal(&opaque).0, Verdict::Unscannable);
+    let signed = "Content-Type: multipart/signed; protocol=\"application/pkcs7-signature\"; boundary=b\n\n--b\nContent-Type: text/plain\n\nsigned words\n\
+        --b\nContent-Type: application/pkcs7-signature; name=smime.p7s\nContent-Transfer-Encoding: base64\n\nMIIx\n--b--\n";
+    attach_file(&mut root, "smime.p7m", crlf(signed).as_bytes(), "");
+    let (text, report) = msg(&root);
+    assert!(text.contains("signed words") && text.contains("Subject: s") && !text.contains("MIIx"), "{text}");
+    assert!(report.removed.contains(&Removed::new(What::Signature, "signature of the mail", 1)));
+    let options = Options { signed: Signed::Quarantine, ..Options::default() };
+    let settings = Settings { options, ..Settings::default() };
+    assert_eq!(examined(&root.write().unwrap(), "a.msg", &settings).1.verdict, Verdict::Refused);
+}

@@ -178,3 +178,21 @@ fn a_mail_in_base64_is_rebuilt_too() {
     let (text, _) = eml(&mixed(&["\nx", &part]));
     assert!(text.contains("filename=\"brief.eml\"") && text.contains("inner text"), "{text}");
 }
+
+#[test]
+fn invitations_and_contacts_are_left_out() {
+    let (text, removed) = eml(&mixed(&[
+        "\nx",
+        &attached("invite.ics", b"BEGIN:VCALENDAR\r\nMETHOD:REQUEST\r\nEND:VCALENDAR\r\n"),
+        &attached("a.vcf", b"\xef\xbb\xbfbegin:vcard\nVERSION:3.0\nEND:VCARD\n"),
+        "Content-Type: text/calendar\n\nBEGIN:VCALENDAR\nEND:VCALENDAR",
+    ]));
+    assert!(!text.to_uppercase().contains("BEGIN:V") && !text.contains("base64"), "{text}");
+    let places: Vec<&str> = removed.iter().map(|removed| removed.r#where.as_str()).collect();
+    for place in ["invitation or contact invite.ics", "invitation or contact a.vcf", "invitation or contact "]
+    {
+        assert!(places.contains(&place), "{places:?}");
+    }
+    // What is only called so is not passed over.
+    assert_eq!(fails(&mixed(&["\nx", &attached("a.ics", b"MZ\x90\0")])).0, Verdict::Refused);
+}
