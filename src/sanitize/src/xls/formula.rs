@@ -9,6 +9,8 @@ use crate::report::What;
 pub(super) struct Targets {
     /// For each entry of EXTERNSHEET why it may not be used.
     pub(super) sheets: Vec<Sheets>,
+    /// For each SupBook, for each of its add-in functions whether it may be called.
+    pub(super) add_ins: Vec<Vec<bool>>,
     /// For each defined name why it may not be used.
     pub(super) names: Vec<Option<What>>,
     /// Whether links to the web may stay.
@@ -20,8 +22,8 @@ pub(super) struct Targets {
 pub(super) enum Sheets {
     /// Sheets of this workbook.
     Own,
-    /// Add-in functions, for each whether it may be called.
-    AddIn(Vec<bool>),
+    /// Add-in functions: those of the SupBook with this number.
+    AddIn(usize),
     /// Something that is not kept.
     Gone(What),
 }
@@ -173,7 +175,8 @@ impl Reader<'_> {
                 self.skip(4)?;
                 match self.targets.sheets.get(sheets)? {
                     Sheets::Own => self.name(number)?,
-                    Sheets::AddIn(allowed) => {
+                    Sheets::AddIn(book) => {
+                        let allowed = self.targets.add_ins.get(*book)?;
                         let at = usize::try_from(number).ok()?.checked_sub(1)?;
                         self.calls -= 1;
                         if allowed.get(at) != Some(&true) {

@@ -10,6 +10,9 @@
 use crate::failure::Failure;
 use crate::job::Job;
 
+/// Substreams in substreams, at most: charts on sheets.
+const MAX_DEPTH: u32 = 2;
+
 /// Bytes of a record's body, at most.
 pub(super) const MAX_BODY: usize = 8224;
 
@@ -107,6 +110,9 @@ pub(super) fn substream<'a>(
             return Err(Failure::Malformed("the workbook's records are cut short".to_owned()));
         };
         match record.code {
+            code::BOF if open >= MAX_DEPTH => {
+                return Err(Failure::Malformed("the workbook's charts hold charts".to_owned()));
+            }
             code::BOF => open += 1,
             _ if open == 0 => {
                 return Err(Failure::Malformed("a sheet of the workbook has no beginning".to_owned()));

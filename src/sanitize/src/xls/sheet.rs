@@ -205,6 +205,8 @@ impl Page<'_, '_> {
         job: &mut Job<'_>,
     ) -> Result<(), Failure> {
         let bad_validations = self.bad_validations(groups);
+        let validations = groups.iter().filter(|group| group.head.code == code::VALIDATION).count();
+        let starts = starts(groups);
         let mut number = 0;
         let mut chart = false;
         let mut linked = false;
@@ -215,7 +217,7 @@ impl Page<'_, '_> {
             if let Some(end) = Layout::end_in(&layout.inside, here) {
                 number = end + 1;
                 if chart && u16_at(body, 2) == Some(kind::CHART) {
-                    let inside = records_between(records, groups, here, end);
+                    let inside = records_between(records, &starts, here, end);
                     rebuild(inside, self.place, self.context, self.to, job)?;
                 } else {
                     self.removed(What::UnknownPart, job);
@@ -247,8 +249,7 @@ impl Page<'_, '_> {
                 code::VALIDATIONS => {
                     let mut body = body.to_vec();
                     if let Some(place) = body.get_mut(14..18) {
-                        let count = groups.iter().filter(|group| group.head.code == code::VALIDATION).count();
-                        let kept = u32::try_from(count - bad_validations.len()).unwrap_or_default();
+                        let kept = u32::try_from(validations - bad_validations.len()).unwrap_or_default();
                         place.copy_from_slice(&kept.to_le_bytes());
                         self.to.put(code::VALIDATIONS, &body)?;
                     }
@@ -462,15 +463,24 @@ impl Page<'_, '_> {
     }
 }
 
+/// For each group, and for the end, the number of its first record.
+fn starts(groups: &[Group<'_>]) -> Vec<usize> {
+    let mut starts = vec![0];
+    let mut next = 0;
+    for group in groups {
+        next += 1 + group.tail.len();
+        starts.push(next);
+    }
+    starts
+}
+
 /// The records of the groups from `first` to `last`.
 fn records_between<'r, 'a>(
     records: &'r [Record<'a>],
-    groups: &[Group<'a>],
+    starts: &[usize],
     first: usize,
     last: usize,
 ) -> &'r [Record<'a>] {
-    let count = |groups: &[Group<'_>]| groups.iter().map(|group| 1 + group.tail.len()).sum::<usize>();
-    let start = count(groups.get(..first).unwrap_or_default());
-    let size = count(groups.get(first..=last).unwrap_or_default());
-    records.get(start..start + size).unwrap_or_default()
+    let range = starts.get(first).zip(starts.get(last + 1));
+    range.and_then(|(start, end)| records.get(*start..*end)).unwrap_or_default()
 }

@@ -150,6 +150,44 @@ fn known_add_in_functions_stay_and_others_do_not() {
 }
 
 #[test]
+fn many_links_to_many_names_take_no_longer() {
+    // Each entry once had the list of all names with it, each name compared with all known ones: hours.
+    let names = vec!["ZZZZZZ"; 4096];
+    let mut globals = vec![own_book(1)];
+    globals.extend(add_in_book(&names));
+    let (_, entries) = links(&vec![(1, 0, 0); 65_000]);
+    let (first, rest) = entries.split_at(2 + 1370 * 6);
+    globals.push((code::EXTERN_SHEET, first.to_vec()));
+    globals.extend(rest.chunks(1370 * 6).map(|piece| (code::CONTINUE, piece.to_vec())));
+    let rebuilt = Book::with(vec![]).globals(globals.clone()).rebuilt();
+    assert_eq!(rebuilt.all(code::EXTERN_NAME).len(), 4096);
+    globals.extend(add_in_book(&["ZZZZZZ"]));
+    assert!(run(&Book::with(vec![]).globals(globals).file()).is_err());
+}
+
+#[test]
+fn links_over_all_sheets_take_no_longer_and_have_one_table() {
+    let macros = Sheet { listed: 1, kind: 0x40, ..Sheet::new("Macro1", vec![]) };
+    let cells = vec![
+        formula(number(7.0), &far(0), &[]),
+        formula_at(1, number(7.0), &far(1), &[]),
+        formula_at(2, number(7.0), &far(2), &[]),
+    ];
+    let book = || Book::with(cells.clone()).sheet(Sheet::new("Sheet2", vec![]));
+    let table = links(&[(0, 0, 1), (0, 1, 0xfffd), (0, 2, 2)]);
+    let rebuilt = book().sheet(macros).globals(vec![own_book(3), table.clone()]).rebuilt();
+    assert_eq!(rebuilt.one(code::FORMULA)[22..], far(0));
+    let twice = book().globals(vec![own_book(2), table.clone(), table]);
+    assert!(run(&twice.file()).is_err());
+}
+
+#[test]
+fn many_names_that_run_something_take_no_longer() {
+    let names = vec![name(0, "Auto_Open", &ONE); 8_000];
+    assert_eq!(Book::with(vec![]).globals(names).rebuilt().all(code::LBL).len(), 8_000);
+}
+
+#[test]
 fn calls_of_user_defined_functions_become_their_value() {
     let run = [&[0x23, 1, 0, 0, 0][..], &ONE, &[0x42, 2, 255, 0]].concat();
     for flags in [0x0e, 0x02, 0] {

@@ -156,6 +156,19 @@ fn substream_of_another_kind_inside_a_sheet_is_gone() {
 }
 
 #[test]
+fn charts_in_charts_without_end_are_refused() {
+    let nested = |depth: usize| {
+        let mut records = vec![(code::BOF, bof(0x0600, 0x20)); depth];
+        records.extend(vec![(code::EOF, vec![]); depth]);
+        Book::with(records).file()
+    };
+    assert!(run(&nested(1)).is_ok());
+    for depth in [2, 100_000] {
+        assert!(matches!(refusal(&nested(depth)), Failure::Malformed(_)), "{depth}");
+    }
+}
+
+#[test]
 fn encrypted_workbook_is_told() {
     let book = Book { before: vec![(code::FILE_PASS, vec![1; 54])], ..Book::with(vec![]) };
     is_seen(&book);
