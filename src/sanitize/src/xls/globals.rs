@@ -12,7 +12,7 @@ use std::collections::HashSet;
 
 use super::formula::{self, Sheets, Targets};
 use super::picture;
-use super::record::{Group, MAX_BODY, Writer, code, u16_at, u32_at};
+use super::record::{Group, MAX_BODY, Writer, code, kind, u16_at, u32_at};
 use super::table::{Fate, Scope, fate};
 use super::text::{self, Strings};
 use super::{Kept, function};
@@ -132,9 +132,6 @@ impl Globals {
                     }
                 }
                 code::EXTERN_SHEET => {
-                    if !globals.xti.is_empty() {
-                        return Err(damaged("two tables of links"));
-                    }
                     let body = group.whole();
                     let entries = body.get(2..).unwrap_or_default().as_chunks::<6>().0;
                     let count = usize::from(u16_at(&body, 0).unwrap_or_default());
@@ -243,7 +240,7 @@ impl Globals {
         let (mut wrote_books, mut wrote_pictures, mut wrote_strings) = (false, false, false);
         for group in groups {
             match group.head.code {
-                code::BOF => to.put(code::BOF, group.head.body)?,
+                code::BOF => to.put(code::BOF, &super::bof(kind::GLOBALS))?,
                 code::EOF => {
                     if !wrote_strings && strings.len() > 0 {
                         strings.write(to)?;

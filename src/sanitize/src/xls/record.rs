@@ -159,12 +159,6 @@ impl Writer {
         Ok(())
     }
 
-    /// Appends a record with the continuations it came with.
-    pub(super) fn put_group(&mut self, group: &Group<'_>) -> Result<(), Failure> {
-        self.put(group.head.code, group.head.body)?;
-        group.tail.iter().try_for_each(|record| self.put(record.code, record.body))
-    }
-
     /// Appends a body of any length: `first` for the first piece, then `second`, then Continue.
     pub(super) fn put_long(
         &mut self,

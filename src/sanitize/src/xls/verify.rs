@@ -159,9 +159,8 @@ impl Book {
                         (0, _) => &[kind::SHEET, kind::CHART],
                         _ => &[kind::CHART],
                     };
-                    let version = u16_at(record.body, 0);
-                    let is_expected = u16_at(record.body, 2).is_some_and(|kind| expected.contains(&kind));
-                    if version != Some(super::VERSION) || !is_expected {
+                    let is_expected = expected.iter().any(|kind| record.body == super::bof(*kind));
+                    if !is_expected {
                         return unproved("there is a sheet of another kind");
                     }
                     if depth == 0 {
@@ -170,6 +169,7 @@ impl Book {
                     depth += 1;
                 }
                 _ if depth == 0 => return unproved("there is something between the sheets"),
+                code::EOF if !record.body.is_empty() => return unproved("a sheet's end holds something"),
                 code::EOF => depth -= 1,
                 _ => {}
             }

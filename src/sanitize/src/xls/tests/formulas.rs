@@ -166,19 +166,20 @@ fn many_links_to_many_names_take_no_longer() {
 }
 
 #[test]
-fn links_over_all_sheets_take_no_longer_and_have_one_table() {
+fn links_over_emptied_sheets_are_found_whatever_their_end() {
     let macros = Sheet { listed: 1, kind: 0x40, ..Sheet::new("Macro1", vec![]) };
     let cells = vec![
         formula(number(7.0), &far(0), &[]),
         formula_at(1, number(7.0), &far(1), &[]),
         formula_at(2, number(7.0), &far(2), &[]),
     ];
-    let book = || Book::with(cells.clone()).sheet(Sheet::new("Sheet2", vec![]));
     let table = links(&[(0, 0, 1), (0, 1, 0xfffd), (0, 2, 2)]);
-    let rebuilt = book().sheet(macros).globals(vec![own_book(3), table.clone()]).rebuilt();
+    let rebuilt = Book::with(cells)
+        .sheet(Sheet::new("Sheet2", vec![]))
+        .sheet(macros)
+        .globals(vec![own_book(3), table])
+        .rebuilt();
     assert_eq!(rebuilt.one(code::FORMULA)[22..], far(0));
-    let twice = book().globals(vec![own_book(2), table.clone(), table]);
-    assert!(run(&twice.file()).is_err());
 }
 
 #[test]
@@ -351,7 +352,7 @@ fn formulas_of_older_versions_are_read_as_well() {
 fn rules_of_formatting_and_validation_are_read() {
     let out = call(1, 110);
     let size = byte(out.len());
-    let condition = [&[2, 0, size, 0, 0, 0, 0, 0, 0, 0][..], &out].concat();
+    let condition = [&[2, 0, size, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &out].concat();
     let mut validation = vec![0; 4];
     validation.extend([0; 12]);
     validation.extend([size, 0, 0, 0]);
@@ -370,9 +371,39 @@ fn rules_of_formatting_and_validation_are_read() {
     ]);
     is_seen(&book);
     let rebuilt = book.rebuilt();
-    assert_eq!(rebuilt.one(code::CONDITION), [2, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0x1d, 0]);
+    assert_eq!(rebuilt.one(code::CONDITION), [2, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x1d, 0]);
     assert_eq!(rebuilt.one(code::VALIDATION), good);
     assert_eq!(rebuilt.one(code::VALIDATIONS)[14], 1);
+}
+
+#[test]
+fn bytes_behind_formulas_and_formatting_are_gone() {
+    let exp = [0x01, 0, 0, 0, 0];
+    let shared = [0, 0, 1, 0, 0, 0, 0, 2, 3, 0, 0x1e, 1, 0];
+    let array = [0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0x1e, 1, 0];
+    for (code, kept) in [(code::SHARED_FORMULA, &shared[..]), (code::ARRAY, &array)] {
+        let mut record = [kept, b"payload"].concat();
+        if code == code::ARRAY {
+            record[8..12].copy_from_slice(b"hide");
+        }
+        let rebuilt = Book::with(vec![formula(number(1.0), &exp, &[]), (code, record)]).rebuilt();
+        assert_eq!(rebuilt.one(code), kept);
+    }
+    let mut validation = vec![0; 16];
+    validation.extend([3, 0, 0, 0, 0x1e, 1, 0, 0, 0, 0, 0, 1, 0, 7, 0, 7, 0, 1, 0, 1, 0]);
+    let longer = [&validation[..], b"payload"].concat();
+    let rebuilt = Book::with(vec![(code::VALIDATION, longer)]).rebuilt();
+    assert_eq!(rebuilt.one(code::VALIDATION), validation);
+    let rule = |formatting: &[u8], rest: &[u8]| [&[2, 0, 3, 0, 0, 0][..], formatting, rest, &ONE].concat();
+    // A pattern; a number format of the user's with a size; protection that is not there.
+    let pattern: &[u8] = &[0, 0, 0, 0x20, 0, 0, 1, 2, 3, 4];
+    let format: &[u8] = &[0, 0, 0, 0x02, 1, 0, 6, 0, 1, 0, 0, b'0'];
+    for formatting in [pattern, format] {
+        let rebuilt = Book::with(vec![(code::CONDITION, rule(formatting, b"payload"))]).rebuilt();
+        assert_eq!(rebuilt.one(code::CONDITION), rule(formatting, b""));
+    }
+    let cut = rule(&[0, 0, 0, 0x40, 0, 0], b"");
+    assert_eq!(Book::with(vec![(code::CONDITION, cut)]).rebuilt().one(code::CONDITION), rule(&[0; 6], b""));
 }
 
 #[test]
