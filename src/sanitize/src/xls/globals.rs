@@ -440,5 +440,10 @@ pub(super) fn runs(flags: u16, name: &str) -> Option<What> {
     if ["autoopen", "autoclose", "autoactivate", "autodeactivate"].iter().any(|auto| plain.contains(auto)) {
         return Some(What::MacroSheet);
     }
+    // Functions of later versions and of users, which a formula of this version calls by a name of the workbook.
+    let lower = name.to_lowercase();
+    if ["_xlfn", "_xlws", "_xludf"].iter().any(|prefix| lower.starts_with(prefix)) {
+        return Some(What::Extension);
+    }
     (flags & NAME_IS_CODE != 0).then_some(What::Macro)
 }

@@ -204,6 +204,38 @@ fn calls_of_user_defined_functions_become_their_value() {
 }
 
 #[test]
+fn an_add_in_named_elsewhere_does_not_vouch_for_a_call() {
+    let add_in = [0x39, 0, 0, 1, 0, 0, 0];
+    let payload = [0x23, 1, 0, 0, 0];
+    let run = |arguments: u8| [0x42, arguments, 255, 0];
+    let mut globals = vec![own_book(1)];
+    globals.extend(add_in_book(&["EDATE"]));
+    globals.push(links(&[(1, 0xfffe, 0xfffe)]));
+    globals.push(name(0, "Payload", &ONE));
+    for (tokens, what) in [
+        // An argument, beside the call, below it, in a range, in brackets.
+        ([&payload[..], &add_in, &run(2)].concat(), What::Macro),
+        ([&add_in[..], &payload, &ONE, &run(2), &[0x08]].concat(), What::Macro),
+        ([&payload[..], &ONE, &run(2), &add_in, &[0x08]].concat(), What::Macro),
+        ([&add_in[..], &payload, &[0x11], &run(1)].concat(), What::Extension),
+        ([&add_in[..], &ONE, &run(1)].concat(), What::Macro),
+        ([&add_in[..], &run(0)].concat(), What::Macro),
+        ([&add_in[..], &run(3)].concat(), What::Macro),
+        (add_in.to_vec(), What::Extension),
+    ] {
+        let book = Book::with(vec![formula(number(5.0), &tokens, &[])]).globals(globals.clone());
+        let rebuilt = book.rebuilt();
+        assert!(!rebuilt.has(code::FORMULA) && rebuilt.removed(what), "{tokens:02x?}");
+    }
+    // ABS(EDATE(1, SUM(1))) + -EDATE(1, 1)
+    let sum = [&ONE[..], &[0x19, 0x10, 0, 0]].concat();
+    let first = [&add_in[..], &ONE, &sum, &run(3), &[0x41, 24, 0]].concat();
+    let tokens = [&first[..], &add_in, &ONE, &ONE, &run(3), &[0x13, 0x03]].concat();
+    let cell = formula(number(5.0), &tokens, &[]);
+    assert_eq!(Book::with(vec![cell.clone()]).globals(globals).rebuilt().one(code::FORMULA), cell.1);
+}
+
+#[test]
 fn names_that_excel_runs_are_renamed() {
     for (flags, text) in [
         (0x20, "\x01"),
@@ -217,6 +249,9 @@ fn names_that_excel_runs_are_renamed() {
         (1, "_xlnm.Auto_Activate"),
         (0x0c, "Run"),
         (0x0e, "Compute"),
+        (1, "_xlfn.WEBSERVICE"),
+        (0, "_XLWS.FILTER"),
+        (0, "_xludf.run"),
     ] {
         let book = Book::with(vec![]).globals(vec![name(flags, text, &ONE), name(0, "Good", &ONE)]);
         is_seen(&book);
