@@ -15,6 +15,7 @@
 //! |---|---|
 //! | `record` | which records does the stream have? |
 //! | `table` | which of them may be copied? **the allow list** |
+//! | `length` | how long are they by their own counts? |
 //! | `globals` | which sheets, names and links does the workbook have, and which stay? |
 //! | `sheet` | what may not stand in a kept sheet? |
 //! | `formula`, `function` | what does a formula reach, and what may it call? |
@@ -29,6 +30,7 @@ mod drawing;
 mod formula;
 mod function;
 mod globals;
+mod length;
 mod link;
 mod object;
 mod picture;

@@ -7,7 +7,7 @@
 //!
 //! A long part goes on in Continue records; behind Obj, TxO and a chart such a record holds more of the tree.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use super::art::{self, Art, Content, Once, kind};
 use super::object::{self, Object};
@@ -21,6 +21,8 @@ use crate::report::{Removed, What};
 #[derive(Default)]
 pub(super) struct Drawing {
     steps: HashMap<usize, Step>,
+    /// Numbers of the objects that are written.
+    objects: HashSet<u16>,
 }
 
 struct Step {
@@ -111,6 +113,7 @@ impl Drawing {
         let mut start = 0;
         for (event, cut) in events.into_iter().zip(&pen.cuts) {
             if let Own::Object(object) = &event.own {
+                drawing.objects.insert(object.id);
                 object.removed.iter().for_each(|what| job.removed(Removed::new(*what, place, 1)));
             }
             let before = pen.out.get(start..*cut)?.to_vec();
@@ -122,6 +125,11 @@ impl Drawing {
             drawing.steps.insert(last?, Step { before: rest, own: Own::Rest });
         }
         Some(drawing)
+    }
+
+    /// Whether an object with this number is written.
+    pub(super) fn has_object(&self, id: u16) -> bool {
+        self.objects.contains(&id)
     }
 
     /// Writes what stands in the place of a group; whether it is a chart's object.

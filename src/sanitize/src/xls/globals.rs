@@ -285,6 +285,12 @@ impl Globals {
                     }
                     to.put(0x005c, &body)?;
                 }
+                // RRTabId: a number for each sheet, at most.
+                0x013d => {
+                    let body = group.head.body;
+                    let length = (self.sheets.len() * 2).min(body.len() & !1);
+                    to.put(0x013d, body.get(..length).unwrap_or_default())?;
+                }
                 // RefreshAll, BookBool: nothing is refreshed on opening.
                 0x01b7 | 0x00da => to.put(group.head.code, &[0; 2])?,
                 // Theme of Excel's own: its version, no package.
@@ -295,9 +301,12 @@ impl Globals {
                 }
                 0x0896 => job.removed(Removed::new(What::UnknownPart, "theme", 1)),
                 0x087c | 0x087d | 0x0892 if self.own_theme => {}
-                other => match fate(Scope::Globals, other, group.head.body.len()) {
-                    Fate::Copied => {
-                        to.put(other, group.head.body)?;
+                other => match fate(Scope::Globals, other, group.head.body) {
+                    Fate::Copied(length) => {
+                        to.put(other, group.head.body.get(..length).unwrap_or_default())?;
+                        if group.head.body.iter().skip(length).any(|&byte| byte != 0) {
+                            job.removed(Removed::new(What::UnknownPart, &place(other), 1));
+                        }
                         if !group.tail.is_empty() {
                             job.removed(Removed::new(What::UnknownPart, &place(code::CONTINUE), 1));
                         }

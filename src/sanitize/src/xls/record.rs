@@ -21,6 +21,7 @@ pub(super) mod code {
     pub(crate) const EOF: u16 = 0x000a;
     pub(crate) const EXTERN_SHEET: u16 = 0x0017;
     pub(crate) const LBL: u16 = 0x0018;
+    pub(crate) const NOTE: u16 = 0x001c;
     pub(crate) const EXTERN_NAME: u16 = 0x0023;
     pub(crate) const FILE_PASS: u16 = 0x002f;
     pub(crate) const CONTINUE: u16 = 0x003c;

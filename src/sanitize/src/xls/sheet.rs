@@ -295,10 +295,19 @@ impl Page<'_, '_> {
                 code::FEATURE_HEADER | code::FEATURE if is_known_feature(&group.head) => {
                     self.to.put(group.head.code, body)?;
                 }
-                code::FEATURE_HEADER | code::FEATURE => {}
-                other => match fate(self.scope, other, body.len()) {
-                    Fate::Copied => {
-                        self.to.put(other, body)?;
+                code::FEATURE_HEADER | code::FEATURE => {
+                    job.removed(Removed::new(What::UnknownPart, &record_name(group.head.code), 1));
+                }
+                // A comment goes with its box.
+                code::NOTE if !u16_at(body, 6).is_some_and(|object| self.drawing.has_object(object)) => {
+                    job.removed(Removed::new(What::UnknownPart, &record_name(code::NOTE), 1));
+                }
+                other => match fate(self.scope, other, body) {
+                    Fate::Copied(length) => {
+                        self.to.put(other, body.get(..length).unwrap_or_default())?;
+                        if body.iter().skip(length).any(|&byte| byte != 0) {
+                            job.removed(Removed::new(What::UnknownPart, &record_name(other), 1));
+                        }
                         if !group.tail.is_empty() {
                             job.removed(Removed::new(What::UnknownPart, &record_name(code::CONTINUE), 1));
                         }

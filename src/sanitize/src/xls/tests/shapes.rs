@@ -298,6 +298,17 @@ fn bytes_behind_the_text_of_a_shape_are_gone() {
 }
 
 #[test]
+fn comment_without_its_box_is_gone() {
+    let note = |id: u8| (code::NOTE, vec![0, 0, 0, 0, 0, 0, id, 0, 2, 0, 0, b'm', b'e', 0]);
+    let rebuilt = book(drawing(&[shape(&[])]), vec![object(0x19, &[]), note(1), note(2)]).rebuilt();
+    assert_eq!(rebuilt.one(code::NOTE), note(1).1);
+    assert!(rebuilt.removed(What::UnknownPart));
+    // The drawing was dropped.
+    let rebuilt = book(b"broken".to_vec(), vec![object(0x19, &[]), note(1)]).rebuilt();
+    assert!(!rebuilt.has(code::OBJ) && !rebuilt.has(code::NOTE));
+}
+
+#[test]
 fn fill_of_a_chart_is_read_as_that_of_a_shape() {
     let fill = properties(&[(0x181, 7)], &[(0x186, BLANK)]);
     let chart = Sheet { listed: 2, kind: 0x20, ..Sheet::new("Chart1", vec![(code::CHART_FILL, fill)]) };
