@@ -279,7 +279,7 @@ fn numbers_of_drawings_have_their_size_and_stand_once() {
 #[test]
 fn bytes_behind_the_text_of_a_shape_are_gone() {
     let text = (code::TXO, [&[0; 10][..], &[2, 0, 16, 0], &[0; 4]].concat());
-    let records = vec![
+    let records = [
         object(6, &[]),
         text,
         (code::CONTINUE, b"\0hipayload".to_vec()),
