@@ -1,6 +1,6 @@
 //! How long is a record by its own counts? Room behind that is room for anything.
 
-use super::record::{u16_at, u32_at};
+use super::record::u16_at;
 
 /// Where the length of a record follows from what it holds.
 enum Rule {
@@ -43,6 +43,7 @@ const RULES: &[(u16, Rule)] = &[
     (0x0293, Own(style)),                                        // Style
     (0x041e, Text { at: 2 }),                                    // Format
     (0x0850, Entries { count_at: 6, start: 8, size: 4 }),        // ChartFrtInfo
+    (0x086b, Own(label_contents)),                               // DataLabExtContents
     (0x087d, Parts { count_at: 18, start: 20 }),                 // XFExt
     (0x088d, Parts { count_at: 16, start: 18 }),                 // DXF
     (0x088e, Own(table_styles)),                                 // TableStyles
@@ -144,6 +145,14 @@ fn style(body: &[u8]) -> Option<usize> {
     }
 }
 
+/// Flags, a separator.
+fn label_contents(body: &[u8]) -> Option<usize> {
+    match short(body, 14)? {
+        0 => Some(16),
+        _ => text(body, 14),
+    }
+}
+
 /// Number, and the lengths of two names.
 fn table_styles(body: &[u8]) -> Option<usize> {
     Some(20 + (short(body, 16)? + short(body, 18)?) * 2)
@@ -163,6 +172,5 @@ fn headers(body: &[u8]) -> Option<usize> {
             end = text(body, end)?;
         }
     }
-    // Flags and a view's number stand before.
-    u32_at(body, 0).map(|_| end)
+    Some(end)
 }

@@ -162,6 +162,10 @@ fn bytes_behind_what_a_record_counts_are_gone() {
         assert_eq!(rebuilt.one(code), counted, "{code:#x}");
         assert!(!rebuilt.holds(b"payload"), "{code:#x}");
     }
+    let contents = [&[0; 14][..], b"\x01\0\0;"].concat();
+    let longer = vec![(0x086b, [&contents[..], b"payload"].concat())];
+    let chart = Sheet { listed: 2, kind: 0x20, ..Sheet::new("Chart1", longer) };
+    assert_eq!(Book::with(vec![]).sheet(chart).rebuilt().one(0x086b), contents);
     // Cells from one column to another: what stands at the end counts.
     let row = |columns: u8| [&[0, 0, 2, 0][..], &b"abcdef".repeat(3), &[columns, 0]].concat();
     for (columns, stays) in [(4, true), (3, false), (1, false), (5, false)] {
