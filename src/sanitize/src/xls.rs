@@ -15,6 +15,7 @@
 //! |---|---|
 //! | `record` | which records does the stream have? |
 //! | `table` | which of them may be copied? **the allow list** |
+//! | `length` | how long are they by their own counts? |
 //! | `globals` | which sheets, names and links does the workbook have, and which stay? |
 //! | `sheet` | what may not stand in a kept sheet? |
 //! | `formula`, `function` | what does a formula reach, and what may it call? |
@@ -29,6 +30,7 @@ mod drawing;
 mod formula;
 mod function;
 mod globals;
+mod length;
 mod link;
 mod object;
 mod picture;
@@ -214,14 +216,17 @@ fn note_gaps(stream: &[u8], ranges: &mut Vec<(usize, usize)>, job: &mut Job<'_>)
     Ok(())
 }
 
+/// BOF of a substream of this kind: version, kind, build and year of Excel 2000, history, lowest version.
+fn bof(kind: u16) -> Vec<u8> {
+    [VERSION, kind, 0x0dbb, 0x07cc, 0x0041, 0, 0x0006, 0]
+        .iter()
+        .flat_map(|short| short.to_le_bytes())
+        .collect()
+}
+
 /// BOF, no cells, a window, EOF.
 fn empty_sheet(to: &mut Writer) -> Result<(), Failure> {
-    let mut bof = Vec::new();
-    // Version, kind, build and year of Excel 2000, history, lowest version.
-    for short in [VERSION, kind::SHEET, 0x0dbb, 0x07cc, 0x0041, 0, 0x0006, 0] {
-        bof.extend(short.to_le_bytes());
-    }
-    to.put(code::BOF, &bof)?;
+    to.put(code::BOF, &bof(kind::SHEET))?;
     to.put(0x0200, &[0; 14])?;
     // Window2: grid, headings, zeros shown; first cell A1.
     to.put(0x023e, &[0xb6, 0, 0, 0, 0, 0, 0x40, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0])?;

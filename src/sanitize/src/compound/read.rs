@@ -33,7 +33,7 @@ impl<'a> Compound<'a> {
             entries: 0,
         };
         let root = tree.root(job)?;
-        let unreachable = tree.unreachable();
+        let unreachable = tree.unreachable(job.limits)?;
         Ok(Self { root, unreachable })
     }
 }
@@ -375,11 +375,7 @@ impl<'a> Tree<'a> {
     fn visit(&mut self, number: u32, limits: &Limits) -> Result<Entry<'a>, Failure> {
         self.entries += 1;
         if self.entries > limits.max_members {
-            return Err(Failure::Limit {
-                name: "max_members",
-                what: "the number of the compound file's entries".to_owned(),
-                limit: limits.max_members.into(),
-            });
+            return Err(too_many(limits));
         }
         match (self.directory.get(index(number)), self.seen.get_mut(index(number))) {
             (Some(entry), Some(seen)) if !*seen => {
@@ -442,22 +438,35 @@ impl<'a> Tree<'a> {
         }
     }
 
-    fn unreachable(&self) -> Unreachable {
+    fn unreachable(&self, limits: &Limits) -> Result<Unreachable, Failure> {
         let entries = self.directory.iter().zip(&self.seen);
-        let orphans = entries
+        let most = usize::try_from(limits.max_members).unwrap_or(usize::MAX);
+        let orphans: Vec<String> = entries
             .map(|(entry, seen)| (Entry(entry), seen))
             .filter(|(entry, seen)| !**seen && entry.kind() != 0)
             .map(|(entry, _)| entry.name().unwrap_or_else(|| "without a name".to_owned()))
+            .take(most.saturating_add(1))
             .collect();
+        if orphans.len() > most {
+            return Err(too_many(limits));
+        }
         let used = &self.sectors.used;
         let end = used.iter().rposition(|used| *used).map_or(0, |last| last + 1);
         let free = (0..end).filter(|&n| used.get(n) == Some(&false) && !is_zero(self.sectors.get(n))).count();
         let behind =
             self.sectors.bytes.get((end + 1).saturating_mul(self.sectors.size)..).unwrap_or_default();
-        Unreachable {
+        Ok(Unreachable {
             orphans,
             sectors: u32::try_from(free + self.sectors.surplus + self.mini.leftover()).unwrap_or(u32::MAX),
             behind: if is_zero(behind) { 0 } else { u64::try_from(behind.len()).unwrap_or(u64::MAX) },
-        }
+        })
+    }
+}
+
+fn too_many(limits: &Limits) -> Failure {
+    Failure::Limit {
+        name: "max_members",
+        what: "the number of the compound file's entries".to_owned(),
+        limit: limits.max_members.into(),
     }
 }

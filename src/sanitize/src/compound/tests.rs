@@ -450,6 +450,18 @@ fn headers_that_lie() {
 }
 
 #[test]
+fn orphaned_entries_count_too() {
+    let mut bytes = with(&[("a", 1), ("b", 1), ("c", 1)]).write().unwrap();
+    // The root names no entry any more.
+    patch(&mut bytes, 512 + 76, NO_ENTRY);
+    for (max_members, is_refused) in [(2, true), (3, false)] {
+        let limits = Limits { max_members, ..Limits::default() };
+        let result = bench(&limits, |job| Compound::parse(&bytes, job).map(|_| ())).0;
+        assert_eq!(result.is_err_and(|failure| failure.to_string().contains("max_members")), is_refused);
+    }
+}
+
+#[test]
 fn limits_hold() {
     let bytes = with(&[("a", 1), ("b", 1), ("c", 1)]).write().unwrap();
     let limits = Limits { max_members: 3, ..Limits::default() };

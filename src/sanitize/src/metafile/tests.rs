@@ -377,6 +377,22 @@ fn an_object_that_goes_leaves_its_number_taken() {
 }
 
 #[test]
+fn a_new_object_takes_the_lowest_free_number_however_many_there_are() {
+    let pen = meta(0x02fa, &shorts(&[0, 1, 0, 0, 0]));
+    let deleted = |n: u16| meta(0x01f0, &shorts(&[n]));
+    let selected = |n: u16| meta(0x012d, &shorts(&[n]));
+    let mut records = vec![pen.clone(); 3];
+    records.extend([deleted(2), deleted(0), pen.clone(), selected(0), selected(2), pen.clone(), selected(2)]);
+    let (out, places) = rebuilt(&wmf(3, &records), Format::Wmf);
+    records.remove(7);
+    assert_eq!((out, places.len()), (wmf(3, &records), 1));
+
+    let mut records = vec![pen.clone(); 30_000];
+    records.extend((0..30_000).flat_map(|_| [deleted(29_999), pen.clone()]));
+    assert!(tried(&wmf(30_000, &records), Format::Wmf).0.is_ok());
+}
+
+#[test]
 fn verification_finds_what_a_rebuild_would_have_left() {
     let hostile = [
         emf(&[comment(b"payload")]),

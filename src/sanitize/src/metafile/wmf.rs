@@ -2,6 +2,9 @@
 
 mod record;
 
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+
 use super::{Dropped, NO_OBJECT, SLACK, TRAILING, drop_one};
 use crate::failure::Failure;
 use crate::fields::{Fields, set_u32};
@@ -35,7 +38,7 @@ pub(super) fn rewrite(bytes: &[u8], limits: &Limits) -> Result<(Vec<u8>, Dropped
     let start = out.len();
     let slots = header(plain, &mut out).ok_or_else(|| malformed(0, 0))?;
     let mut records = Records { rest: plain.get(HEADER_BYTES..).unwrap_or_default() };
-    let mut objects = Objects { live: Vec::new(), slots };
+    let mut objects = Objects { live: Vec::new(), free: BinaryHeap::new(), slots };
     let (mut largest, mut saved) = (END.len(), 0_i32);
     for n in 1.. {
         let record = records.next().ok_or_else(|| Failure::Malformed(format!("record {n} is cut off")))?;
@@ -156,6 +159,8 @@ impl<'a> Records<'a> {
 /// The drawing objects that exist; a new one takes the lowest free number (MS-WMF 3.1.4.1).
 struct Objects {
     live: Vec<bool>,
+    /// Numbers of those that were deleted.
+    free: BinaryHeap<Reverse<usize>>,
     /// How many there may be at once.
     slots: usize,
 }
@@ -163,15 +168,19 @@ struct Objects {
 impl Objects {
     /// `None`: there are more than the header said.
     fn create(&mut self) -> Option<()> {
-        if let Some(free) = self.live.iter_mut().find(|live| !**live) {
-            *free = true;
+        if let Some(Reverse(free)) = self.free.pop() {
+            *self.live.get_mut(free)? = true;
             return Some(());
         }
         (self.live.len() < self.slots).then(|| self.live.push(true))
     }
 
     fn delete(&mut self, number: usize) -> bool {
-        self.live.get_mut(number).is_some_and(std::mem::take)
+        let was_live = self.live.get_mut(number).is_some_and(std::mem::take);
+        if was_live {
+            self.free.push(Reverse(number));
+        }
+        was_live
     }
 
     fn is_live(&self, number: usize) -> bool {

@@ -102,7 +102,84 @@ pub(super) mod kind {
     pub(crate) const PROPERTIES: [u16; 3] = [0xf00b, 0xf121, 0xf122];
     /// Containers: drawing, group of shapes, shape, rules.
     pub(crate) const CONTAINERS: [u16; 6] = [DRAWING_GROUP, PICTURES, 0xf002, 0xf003, 0xf004, 0xf005];
-    /// Numbers and positions.
-    pub(crate) const ATOMS: [u16; 12] =
-        [0xf006, 0xf008, 0xf009, 0xf00f, 0xf010, 0xf012, 0xf014, 0xf017, 0xf118, 0xf11a, 0xf11d, 0xf11e];
+    /// Containers that hold several of a kind: rules.
+    pub(crate) const RULES: u16 = 0xf005;
+    /// The table of all drawings.
+    pub(crate) const DRAWINGS: u16 = 0xf006;
+    /// Numbers and positions of a fixed size: drawing, group, anchors, rules, split colours.
+    pub(crate) const ATOMS: [(u16, usize); 9] = [
+        (0xf008, 8),
+        (0xf009, 16),
+        (0xf00f, 16),
+        (0xf010, 18),
+        (0xf012, 24),
+        (0xf014, 8),
+        (0xf017, 8),
+        (0xf11d, 4),
+        (0xf11e, 16),
+    ];
+    /// As many numbers of 4 bytes as their instance tells: groups of moved shapes, colours used last.
+    pub(crate) const LISTS: [u16; 2] = [0xf118, 0xf11a];
+}
+
+/// Bytes of the head of the table of drawings, and of an entry.
+const DRAWINGS_HEAD: usize = 16;
+const DRAWINGS_ENTRY: usize = 8;
+/// Entries of such a list, at most.
+const MAX_LIST: u16 = 64;
+
+/// The body of a record of numbers and positions as it may stay; `None`: it has another size than such a record has.
+pub(super) fn numbers(record: &Art<'_>, body: &[u8]) -> Option<Vec<u8>> {
+    let instance = record.tag >> 4;
+    match record.kind {
+        kind::DRAWINGS => drawings(body),
+        kind if kind::LISTS.contains(&kind) => {
+            (instance <= MAX_LIST && body.len() == usize::from(instance) * 4).then(|| body.to_vec())
+        }
+        kind => kind::ATOMS.contains(&(kind, body.len())).then(|| body.to_vec()),
+    }
+}
+
+/// Highest shape, number of entries and one, shapes, drawings; then of each entry the drawing and its shapes.
+fn drawings(body: &[u8]) -> Option<Vec<u8>> {
+    let (head, entries) = body.split_at_checked(DRAWINGS_HEAD)?;
+    let count = usize::try_from(u32_at(head, 4)?.saturating_sub(1)).ok()?;
+    let mut out = head.to_vec();
+    let entries = entries.chunks_exact(DRAWINGS_ENTRY).take(count);
+    let written = u32::try_from(entries.len()).ok()?.checked_add(1)?;
+    out.get_mut(4..8)?.copy_from_slice(&written.to_le_bytes());
+    for entry in entries {
+        // Both numbers are small.
+        out.extend((u32_at(entry, 0)? & 0xffff).to_le_bytes());
+        out.extend((u32_at(entry, 4)?.min(0x400)).to_le_bytes());
+    }
+    Some(out)
+}
+
+/// Which kinds of records a container has already: all but rules stand in it once.
+#[derive(Debug, Default)]
+pub(super) struct Once {
+    seen: Vec<u16>,
+}
+
+impl Once {
+    /// Whether `record` may stand in a container of this kind.
+    pub(super) fn admits(&mut self, container: u16, record: &Art<'_>) -> bool {
+        if container == kind::RULES || matches!(record.content, Content::Container(_)) {
+            return true;
+        }
+        // Only kinds that are known are remembered, so that the list is short.
+        let is_known = kind::ATOMS.iter().any(|(known, _)| *known == record.kind)
+            || kind::LISTS.contains(&record.kind)
+            || kind::PROPERTIES.contains(&record.kind)
+            || matches!(record.kind, kind::DRAWINGS | kind::SHAPE | kind::TEXT | kind::CLIENT_DATA);
+        if !is_known {
+            return true;
+        }
+        let is_first = !self.seen.contains(&record.kind);
+        if is_first {
+            self.seen.push(record.kind);
+        }
+        is_first
+    }
 }

@@ -7,9 +7,9 @@
 //!
 //! A long part goes on in Continue records; behind Obj, TxO and a chart such a record holds more of the tree.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
-use super::art::{self, Art, Content, kind};
+use super::art::{self, Art, Content, Once, kind};
 use super::object::{self, Object};
 use super::picture::put_properties;
 use super::record::{Group, MAX_BODY, Record, Writer, code, u16_at};
@@ -21,6 +21,8 @@ use crate::report::{Removed, What};
 #[derive(Default)]
 pub(super) struct Drawing {
     steps: HashMap<usize, Step>,
+    /// Numbers of the objects that are written.
+    objects: HashSet<u16>,
 }
 
 struct Step {
@@ -111,6 +113,7 @@ impl Drawing {
         let mut start = 0;
         for (event, cut) in events.into_iter().zip(&pen.cuts) {
             if let Own::Object(object) = &event.own {
+                drawing.objects.insert(object.id);
                 object.removed.iter().for_each(|what| job.removed(Removed::new(*what, place, 1)));
             }
             let before = pen.out.get(start..*cut)?.to_vec();
@@ -122,6 +125,11 @@ impl Drawing {
             drawing.steps.insert(last?, Step { before: rest, own: Own::Rest });
         }
         Some(drawing)
+    }
+
+    /// Whether an object with this number is written.
+    pub(super) fn has_object(&self, id: u16) -> bool {
+        self.objects.contains(&id)
     }
 
     /// Writes what stands in the place of a group; whether it is a chart's object.
@@ -161,8 +169,14 @@ impl Pen {
         match &record.content {
             Content::Container(records) if kind::CONTAINERS.contains(&record.kind) => {
                 let start = art::open(record.tag, record.kind, &mut self.out);
-                for record in records {
-                    self.put(record, job)?;
+                let mut once = Once::default();
+                for inner in records {
+                    if once.admits(record.kind, inner) {
+                        self.put(inner, job)?;
+                    } else {
+                        job.removed(Removed::new(What::UnknownPart, &art::place(inner.kind), 1));
+                        self.cut(inner);
+                    }
                 }
                 art::close(start, &mut self.out);
             }
@@ -175,13 +189,23 @@ impl Pen {
             Content::Atom(bytes) if kind::PROPERTIES.contains(&record.kind) => {
                 put_properties(record, bytes, &mut self.out, job)?;
             }
-            Content::Atom(bytes) if kind::ATOMS.contains(&record.kind) => body(bytes),
-            _ => job.removed(Removed::new(What::UnknownPart, &art::place(record.kind), 1)),
+            Content::Atom(bytes) => match art::numbers(record, bytes) {
+                Some(bytes) => body(&bytes),
+                None => job.removed(Removed::new(What::UnknownPart, &art::place(record.kind), 1)),
+            },
+            Content::Container(_) => {
+                job.removed(Removed::new(What::UnknownPart, &art::place(record.kind), 1));
+            }
         }
+        self.cut(record);
+        Ok(())
+    }
+
+    /// Marks a cut where one was behind this record.
+    fn cut(&mut self, record: &Art<'_>) {
         while self.ends.get(self.cuts.len()) == Some(&record.end) {
             self.cuts.push(self.out.len());
         }
-        Ok(())
     }
 }
 
@@ -196,17 +220,21 @@ fn text<'a>(group: &Group<'a>) -> Option<(Own, &'a [Record<'a>])> {
     while characters > 0 {
         let (record, behind) = rest.split_first()?;
         let (flags, bytes) = record.body.split_first()?;
-        let count = if flags & 1 == 0 { bytes.len() } else { bytes.len() / 2 };
+        let width = if flags & 1 == 0 { 1 } else { 2 };
+        let count = characters.min(bytes.len() / width);
         (count > 0).then_some(())?;
-        characters = characters.saturating_sub(count);
-        further.push(record.body.to_vec());
+        characters -= count;
+        let mut piece = vec![flags & 1];
+        piece.extend_from_slice(bytes.get(..count * width)?);
+        further.push(piece);
         rest = behind;
     }
     while runs > 0 && !further.is_empty() {
         let (record, behind) = rest.split_first()?;
         (!record.body.is_empty()).then_some(())?;
-        runs = runs.saturating_sub(record.body.len());
-        further.push(record.body.to_vec());
+        let piece = record.body.get(..runs.min(record.body.len()))?;
+        runs -= piece.len();
+        further.push(piece.to_vec());
         rest = behind;
     }
     Some((Own::Text { head, further }, rest))

@@ -9,6 +9,8 @@ use crate::report::What;
 pub(super) struct Targets {
     /// For each entry of EXTERNSHEET why it may not be used.
     pub(super) sheets: Vec<Sheets>,
+    /// For each SupBook, for each of its add-in functions whether it may be called.
+    pub(super) add_ins: Vec<Vec<bool>>,
     /// For each defined name why it may not be used.
     pub(super) names: Vec<Option<What>>,
     /// Whether links to the web may stay.
@@ -20,8 +22,8 @@ pub(super) struct Targets {
 pub(super) enum Sheets {
     /// Sheets of this workbook.
     Own,
-    /// Add-in functions, for each whether it may be called.
-    AddIn(Vec<bool>),
+    /// Add-in functions: those of the SupBook with this number.
+    AddIn(usize),
     /// Something that is not kept.
     Gone(What),
 }
@@ -41,21 +43,23 @@ pub(super) struct Found {
 
 /// Reads a formula: its tokens, and what lies behind them (array constants).
 pub(super) fn read(tokens: &[u8], behind: &[u8], targets: &Targets) -> Found {
-    let mut reader = Reader {
-        tokens,
-        at: 0,
-        behind,
-        extra: 0,
-        targets,
-        found: Found::default(),
-        operands: Vec::new(),
-        calls: 0,
-    };
+    let mut reader =
+        Reader { tokens, at: 0, behind, extra: 0, targets, found: Found::default(), operands: Vec::new() };
     if reader.run().is_none() {
         reader.refuse(What::UnknownPart);
     }
     reader.found.extra = reader.extra;
     reader.found
+}
+
+/// What stands on the stack that the tokens work on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Operand {
+    /// A web or mail address as text.
+    Web,
+    /// An add-in function by name.
+    AddIn,
+    Other,
 }
 
 struct Reader<'a> {
@@ -65,10 +69,7 @@ struct Reader<'a> {
     extra: usize,
     targets: &'a Targets,
     found: Found,
-    /// What the tokens so far are: web addresses as text, or anything else. For HYPERLINK.
-    operands: Vec<bool>,
-    /// Calls by name, less the add-in functions named: each call needs one.
-    calls: i64,
+    operands: Vec<Operand>,
 }
 
 impl Reader<'_> {
@@ -96,7 +97,6 @@ impl Reader<'_> {
     fn run(&mut self) -> Option<()> {
         while self.at < self.tokens.len() {
             let token = self.byte()?;
-            let mut web = false;
             match token {
                 // Class of the value: reference, value, array.
                 0x20..=0x7f => self.classed(token & 0x1f)?,
@@ -104,38 +104,69 @@ impl Reader<'_> {
                     let (row, column) = (self.short()?, self.short()?);
                     // It stands alone.
                     (self.tokens.len() == 5).then_some(())?;
+                    self.push(Operand::Other);
                     self.found.elsewhere = Some((row, column));
                 }
-                0x02 => self.skip(4)?,
-                0x03..=0x16 => {}
-                0x17 => web = self.text()?,
+                0x02 => {
+                    self.skip(4)?;
+                    self.push(Operand::Other);
+                }
+                // Operators of two and of one operand, brackets, an argument left out.
+                0x03..=0x11 => self.work(2)?,
+                0x12..=0x14 => self.work(1)?,
+                0x15 => {}
+                0x16 => self.push(Operand::Other),
+                0x17 => {
+                    let operand = self.text()?;
+                    self.push(operand);
+                }
                 0x19 => {
                     let flags = self.byte()?;
                     let count = usize::from(self.short()?);
                     if flags & 0x04 != 0 {
                         self.skip((count + 1) * 2)?;
                     }
+                    // A sum of one.
+                    if flags & 0x10 != 0 {
+                        self.work(1)?;
+                    }
                 }
-                0x1c | 0x1d => self.skip(1)?,
-                0x1e => self.skip(2)?,
-                0x1f => self.skip(8)?,
+                0x1c..=0x1f => {
+                    let sizes = [1, 1, 2, 8];
+                    self.skip(*sizes.get(usize::from(token - 0x1c))?)?;
+                    self.push(Operand::Other);
+                }
                 // Natural language formulas (0x18) among them: nothing that a table of today knows.
                 _ => return None,
             }
-            self.operands.push(web);
         }
-        if self.calls > 0 {
-            self.refuse(What::Macro);
+        // Add-in functions are named to be called and for nothing else.
+        if self.operands.contains(&Operand::AddIn) {
+            self.refuse(What::Extension);
         }
         Some(())
     }
 
-    /// A string; whether it is a web or mail address.
-    fn text(&mut self) -> Option<bool> {
+    fn push(&mut self, operand: Operand) {
+        self.operands.push(operand);
+    }
+
+    /// Takes so many operands from the stack and puts their result there.
+    fn work(&mut self, count: usize) -> Option<()> {
+        let left = self.operands.len().checked_sub(count)?;
+        if self.operands.drain(left..).any(|operand| operand == Operand::AddIn) {
+            self.refuse(What::Extension);
+        }
+        self.push(Operand::Other);
+        Some(())
+    }
+
+    /// A string.
+    fn text(&mut self) -> Option<Operand> {
         let count = usize::from(self.byte()?);
         let (text, end) = super::text::characters(self.tokens, self.at, count)?;
         self.at = end;
-        Some(crate::markup::link::is_web(&text))
+        Some(if crate::markup::link::is_web(&text) { Operand::Web } else { Operand::Other })
     }
 
     fn classed(&mut self, token: u8) -> Option<()> {
@@ -143,23 +174,33 @@ impl Reader<'_> {
             0x00 => {
                 self.skip(7)?;
                 self.array()?;
+                self.push(Operand::Other);
             }
             0x01 => {
                 let number = self.short()?;
-                self.call(number, None);
+                self.call(number, None)?;
             }
             0x02 => {
                 let arguments = self.byte()?;
                 let number = self.short()?;
-                self.call(number, Some(arguments));
+                // The highest bit is of the dialog that asks for arguments.
+                self.call(number, Some(arguments & 0x7f))?;
             }
             0x03 => {
                 let number = u32_at(self.tokens, self.at)?;
                 self.skip(4)?;
                 self.name(number)?;
+                self.push(Operand::Other);
             }
-            0x04 | 0x0a | 0x0c => self.skip(4)?,
-            0x05 | 0x0b | 0x0d => self.skip(8)?,
+            0x04 | 0x0a | 0x0c => {
+                self.skip(4)?;
+                self.push(Operand::Other);
+            }
+            0x05 | 0x0b | 0x0d => {
+                self.skip(8)?;
+                self.push(Operand::Other);
+            }
+            // What stands in memory of the operands that follow.
             0x06 => {
                 self.skip(6)?;
                 let count = usize::from(u16_at(self.behind, self.extra)?);
@@ -171,17 +212,20 @@ impl Reader<'_> {
                 let sheets = usize::from(self.short()?);
                 let number = u32_at(self.tokens, self.at)?;
                 self.skip(4)?;
+                let mut operand = Operand::Other;
                 match self.targets.sheets.get(sheets)? {
                     Sheets::Own => self.name(number)?,
-                    Sheets::AddIn(allowed) => {
+                    Sheets::AddIn(book) => {
+                        let allowed = self.targets.add_ins.get(*book)?;
                         let at = usize::try_from(number).ok()?.checked_sub(1)?;
-                        self.calls -= 1;
+                        operand = Operand::AddIn;
                         if allowed.get(at) != Some(&true) {
                             self.refuse(What::Extension);
                         }
                     }
                     Sheets::Gone(what) => self.refuse(*what),
                 }
+                self.push(operand);
             }
             0x1a | 0x1c => self.elsewhere(4)?,
             0x1b | 0x1d => self.elsewhere(8)?,
@@ -198,6 +242,7 @@ impl Reader<'_> {
             Sheets::AddIn(_) => return None,
             Sheets::Gone(what) => self.refuse(*what),
         }
+        self.push(Operand::Other);
         Some(())
     }
 
@@ -210,15 +255,21 @@ impl Reader<'_> {
         Some(())
     }
 
-    fn call(&mut self, number: u16, arguments: Option<u8>) {
+    /// A call with this number of arguments, or with as many as the function has.
+    fn call(&mut self, number: u16, arguments: Option<u8>) -> Option<()> {
+        let count = arguments.or_else(|| function::arguments(number)).map(usize::from);
+        let start = count.and_then(|count| self.operands.len().checked_sub(count));
+        let first = start.and_then(|start| self.operands.get_mut(start));
         match number {
-            function::USER_DEFINED => self.calls += 1,
+            // Its first argument names the function. Whatever else that is, it is nothing that may be called.
+            function::USER_DEFINED => match first.filter(|_| count > Some(0)) {
+                Some(first) if *first == Operand::AddIn => *first = Operand::Other,
+                _ => self.refuse(What::Macro),
+            },
             function::HYPERLINK => {
-                let literal = match (arguments, self.operands.as_slice()) {
-                    (Some(1), [web]) | (Some(2), [web, _]) => *web,
-                    _ => false,
-                };
-                if !literal || !self.targets.links || self.at != self.tokens.len() {
+                let literal = first.is_some_and(|first| *first == Operand::Web);
+                let whole = start == Some(0) && self.at == self.tokens.len();
+                if !literal || !whole || !matches!(count, Some(1 | 2)) || !self.targets.links {
                     self.refuse(What::Link);
                 }
             }
@@ -226,6 +277,11 @@ impl Reader<'_> {
             380..=386 => self.refuse(What::DataConnection),
             number if function::is_allowed(number) => {}
             _ => self.refuse(What::MacroSheet),
+        }
+        // Of a function that is refused the number of arguments need not be known.
+        match count {
+            Some(count) => self.work(count),
+            None => self.found.refused.map(|_| self.push(Operand::Other)),
         }
     }
 

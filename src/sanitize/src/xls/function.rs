@@ -32,6 +32,26 @@ const SHEET: &[(u16, u16)] = &[
     (358, 378),
 ];
 
+/// Functions that always have as many arguments as their place in this list tells: none, 1, 2, 3, 4.
+const FIXED: [&[u16]; 5] = [
+    &[10, 19, 34, 35, 63, 74, 221],
+    &[
+        2, 3, 15, 16, 17, 18, 20, 21, 22, 23, 24, 25, 26, 32, 33, 38, 67, 68, 69, 71, 72, 73, 75, 76, 77, 83,
+        86, 98, 99, 105, 111, 112, 113, 114, 118, 121, 126, 127, 128, 129, 130, 131, 140, 141, 162, 163, 164,
+        184, 190, 198, 211, 214, 215, 229, 230, 231, 232, 233, 234, 244, 261, 271, 279, 283, 284, 294, 296,
+        298, 342, 343, 347, 352, 360, 368, 369, 370, 371, 372, 373, 374, 375, 376, 377, 378,
+    ],
+    &[
+        27, 30, 39, 48, 97, 117, 165, 212, 213, 252, 274, 275, 276, 285, 288, 299, 303, 304, 305, 306, 307,
+        308, 310, 311, 312, 313, 314, 315, 325, 326, 327, 328, 331, 332, 337, 346, 353, 358,
+    ],
+    &[
+        31, 40, 41, 42, 43, 44, 45, 47, 61, 65, 66, 142, 189, 195, 196, 199, 210, 235, 277, 278, 280, 281,
+        282, 287, 290, 291, 292, 295, 297, 300, 301, 309, 351,
+    ],
+    &[119, 143, 207, 273, 286, 289, 293, 302, 316, 350],
+];
+
 /// A call of a function by name: its first argument names it.
 pub(super) const USER_DEFINED: u16 = 255;
 /// HYPERLINK: opens what its first argument names.
@@ -40,6 +60,11 @@ pub(super) const HYPERLINK: u16 = 359;
 /// Whether a formula may call the function with this number.
 pub(super) fn is_allowed(number: u16) -> bool {
     SHEET.iter().any(|&(first, last)| (first..=last).contains(&number))
+}
+
+/// How many arguments a function has that always has as many.
+pub(super) fn arguments(number: u16) -> Option<u8> {
+    FIXED.iter().zip(0..).find_map(|(functions, count)| functions.contains(&number).then_some(count))
 }
 
 /// Functions of the Analysis ToolPak, which reads and computes only.

@@ -12,7 +12,7 @@ use std::collections::HashSet;
 
 use super::formula::{self, Sheets, Targets};
 use super::picture;
-use super::record::{Group, MAX_BODY, Writer, code, u16_at, u32_at};
+use super::record::{Group, MAX_BODY, Writer, code, kind, u16_at, u32_at};
 use super::table::{Fate, Scope, fate};
 use super::text::{self, Strings};
 use super::{Kept, function};
@@ -33,6 +33,8 @@ const NAME_FLAGS: u16 = 0x0031;
 const BUILT_IN: u16 = 0x0020;
 /// Bits that make it a function, a macro or both.
 const NAME_IS_CODE: u16 = 0x000e;
+/// Names of add-in functions, at most.
+const MAX_EXTERN_NAMES: usize = 4096;
 /// Name given to add-in functions that are not known.
 const NO_FUNCTION: &str = "removed";
 
@@ -69,7 +71,8 @@ struct Name {
 #[derive(Debug, PartialEq)]
 enum Book {
     Own,
-    AddIn(Vec<String>),
+    /// Names of functions, for each whether it may be called.
+    AddIn(Vec<(String, bool)>),
     Other,
 }
 
@@ -97,6 +100,7 @@ impl Globals {
             own_theme: false,
         };
         let mut drawing = Vec::new();
+        let mut extern_names = 0;
         for group in groups {
             let body = group.head.body;
             match group.head.code {
@@ -116,9 +120,15 @@ impl Globals {
                 }),
                 code::EXTERN_NAME => {
                     if let Some(Book::AddIn(names)) = globals.books.last_mut() {
+                        extern_names += 1;
+                        if extern_names > MAX_EXTERN_NAMES {
+                            return Err(damaged("too many add-in functions"));
+                        }
                         let length = body.get(6).copied().unwrap_or_default();
                         let name = text::characters(body, 7, length.into());
-                        names.push(name.map_or_else(String::new, |(name, _)| name));
+                        let name = name.map_or_else(String::new, |(name, _)| name);
+                        let allowed = function::is_allowed_add_in(&name);
+                        names.push((name, allowed));
                     }
                 }
                 code::EXTERN_SHEET => {
@@ -151,21 +161,31 @@ impl Globals {
 
     /// What formulas may refer to; decides which names may stay. `kept`: what becomes of each sheet.
     pub(super) fn targets(&mut self, kept: &[Kept], job: &mut Job<'_>) -> Targets {
+        // For each sheet how many before it are emptied.
+        let mut emptied = vec![0_usize];
+        for kept in kept {
+            let before = emptied.last().copied().unwrap_or_default();
+            emptied.push(before + usize::from(matches!(kept, Kept::Emptied(_))));
+        }
+        let before = |sheet: usize| emptied.get(sheet.min(kept.len())).copied().unwrap_or_default();
         let sheets = self.xti.iter().map(|&(book, first, last)| match self.books.get(usize::from(book)) {
             Some(Book::Own) => {
-                let gone = |n: u16| matches!(kept.get(usize::from(n)), Some(Kept::Emptied(_)));
-                match first <= last && last < NO_SHEET - 1 && (first..=last).any(gone) {
+                let (from, to) = (before(first.into()), before(usize::from(last) + 1));
+                match first <= last && last < NO_SHEET - 1 && from < to {
                     true => Sheets::Gone(What::MacroSheet),
                     false => Sheets::Own,
                 }
             }
-            Some(Book::AddIn(names)) => {
-                Sheets::AddIn(names.iter().map(|name| function::is_allowed_add_in(name)).collect())
-            }
+            Some(Book::AddIn(_)) => Sheets::AddIn(book.into()),
             Some(Book::Other) | None => Sheets::Gone(What::ExternalReference),
+        });
+        let add_ins = self.books.iter().map(|book| match book {
+            Book::AddIn(names) => names.iter().map(|(_, allowed)| *allowed).collect(),
+            Book::Own | Book::Other => Vec::new(),
         });
         let mut targets = Targets {
             sheets: sheets.collect(),
+            add_ins: add_ins.collect(),
             names: vec![None; self.names.len()],
             links: job.options.links == Links::Keep,
         };
@@ -216,10 +236,11 @@ impl Globals {
         let mut places = Vec::new();
         let mut sheets = self.sheets.iter().zip(kept);
         let mut names = self.names.iter().enumerate();
+        let taken: HashSet<String> = self.names.iter().map(|name| name.text.to_lowercase()).collect();
         let (mut wrote_books, mut wrote_pictures, mut wrote_strings) = (false, false, false);
         for group in groups {
             match group.head.code {
-                code::BOF => to.put(code::BOF, group.head.body)?,
+                code::BOF => to.put(code::BOF, &super::bof(kind::GLOBALS))?,
                 code::EOF => {
                     if !wrote_strings && strings.len() > 0 {
                         strings.write(to)?;
@@ -241,7 +262,7 @@ impl Globals {
                 }
                 code::LBL => {
                     let Some((number, name)) = names.next() else { continue };
-                    self.write_name(name, number + 1, to)?;
+                    Self::write_name(name, number + 1, &taken, to)?;
                 }
                 code::MSO_DRAWING_GROUP => {
                     if let (Some(pictures), false) =
@@ -264,6 +285,12 @@ impl Globals {
                     }
                     to.put(0x005c, &body)?;
                 }
+                // RRTabId: a number for each sheet, at most.
+                0x013d => {
+                    let body = group.head.body;
+                    let length = (self.sheets.len() * 2).min(body.len() & !1);
+                    to.put(0x013d, body.get(..length).unwrap_or_default())?;
+                }
                 // RefreshAll, BookBool: nothing is refreshed on opening.
                 0x01b7 | 0x00da => to.put(group.head.code, &[0; 2])?,
                 // Theme of Excel's own: its version, no package.
@@ -274,9 +301,12 @@ impl Globals {
                 }
                 0x0896 => job.removed(Removed::new(What::UnknownPart, "theme", 1)),
                 0x087c | 0x087d | 0x0892 if self.own_theme => {}
-                other => match fate(Scope::Globals, other, group.head.body.len()) {
-                    Fate::Copied => {
-                        to.put(other, group.head.body)?;
+                other => match fate(Scope::Globals, other, group.head.body) {
+                    Fate::Copied(length) => {
+                        to.put(other, group.head.body.get(..length).unwrap_or_default())?;
+                        if group.head.body.iter().skip(length).any(|&byte| byte != 0) {
+                            job.removed(Removed::new(What::UnknownPart, &place(other), 1));
+                        }
                         if !group.tail.is_empty() {
                             job.removed(Removed::new(What::UnknownPart, &place(code::CONTINUE), 1));
                         }
@@ -306,8 +336,8 @@ impl Globals {
             next = next.saturating_add(1);
             let [first, second] = ADD_IN;
             to.put(code::SUP_BOOK, &[1, 0, first, second])?;
-            for name in names {
-                let name = if function::is_allowed_add_in(name) { name } else { NO_FUNCTION };
+            for (name, allowed) in names {
+                let name = if *allowed { name } else { NO_FUNCTION };
                 let (length, characters) = text::encoded(name);
                 let mut body = vec![0; 6];
                 body.push(u8::try_from(length).unwrap_or_default());
@@ -334,16 +364,21 @@ impl Globals {
         rest.chunks(1370 * 6).try_for_each(|piece| to.put(code::CONTINUE, piece))
     }
 
-    fn write_name(&self, name: &Name, number: usize, to: &mut Writer) -> Result<(), Failure> {
+    /// `taken`: all the workbook's names, in lower case.
+    fn write_name(
+        name: &Name,
+        number: usize,
+        taken: &HashSet<String>,
+        to: &mut Writer,
+    ) -> Result<(), Failure> {
         let (mut flags, mut length, mut raw) = (name.flags & NAME_FLAGS, name.length, name.raw.clone());
         // Excel takes built-in names at their word: a print area that is an error prints nothing.
         let loses_name = name.is_code().is_some() || name.refused.is_some() && name.flags & BUILT_IN != 0;
         if loses_name {
-            let taken: HashSet<String> = self.names.iter().map(|name| name.text.to_lowercase()).collect();
-            let free = (0..)
+            let free = (0..200)
                 .map(|n| format!("removed_{number}{}", "_".repeat(n)))
                 .find(|name| !taken.contains(name));
-            let (count, characters) = text::encoded(&free.unwrap_or_default());
+            let (count, characters) = text::encoded(&free.ok_or_else(|| damaged("a defined name"))?);
             flags = 1;
             length = u8::try_from(count).unwrap_or_default();
             raw = characters;
@@ -413,6 +448,11 @@ pub(super) fn runs(flags: u16, name: &str) -> Option<What> {
         name.chars().filter(char::is_ascii_alphanumeric).collect::<String>().to_ascii_lowercase();
     if ["autoopen", "autoclose", "autoactivate", "autodeactivate"].iter().any(|auto| plain.contains(auto)) {
         return Some(What::MacroSheet);
+    }
+    // Functions of later versions and of users, which a formula of this version calls by a name of the workbook.
+    let lower = name.to_lowercase();
+    if ["_xlfn", "_xlws", "_xludf"].iter().any(|prefix| lower.starts_with(prefix)) {
+        return Some(What::Extension);
     }
     (flags & NAME_IS_CODE != 0).then_some(What::Macro)
 }

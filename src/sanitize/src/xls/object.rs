@@ -37,6 +37,8 @@ pub(super) const CHART: u16 = 5;
 #[derive(Debug)]
 pub(super) struct Object {
     pub(super) kind: u16,
+    /// Its number on the sheet.
+    pub(super) id: u16,
     pub(super) bytes: Vec<u8>,
     /// What was left out.
     pub(super) removed: Vec<What>,
@@ -87,7 +89,7 @@ pub(super) fn rebuild(body: &[u8]) -> Option<Object> {
         at += 4 + size;
     }
     bytes.extend([0; 4]);
-    Some(Object { kind: kind?, bytes, removed })
+    Some(Object { kind: kind?, id: u16_at(&bytes, 6)?, bytes, removed })
 }
 
 /// The part of list and drop-down boxes (MS-XLS 2.5.147), whose size field tells nothing.

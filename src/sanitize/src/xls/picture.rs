@@ -4,7 +4,7 @@
 //! DrawingGroup ─▶ Pictures ─▶ entry │ picture
 //! ```
 
-use super::art::{self, Art, Content, kind};
+use super::art::{self, Art, Content, Once, kind};
 use crate::failure::Failure;
 use crate::job::Job;
 use crate::office_art::{Blip, Entry, Properties};
@@ -32,10 +32,12 @@ impl Group {
         match &record.content {
             Content::Container(records) if kind::CONTAINERS.contains(&record.kind) => {
                 let start = art::open(record.tag, record.kind, &mut self.out);
+                let mut once = Once::default();
                 for inner in records {
                     match record.kind {
                         kind::PICTURES => self.entry(inner, job)?,
-                        _ => self.put(inner, job)?,
+                        container if once.admits(container, inner) => self.put(inner, job)?,
+                        _ => job.removed(Removed::new(What::UnknownPart, &art::place(inner.kind), 1)),
                     }
                 }
                 art::close(start, &mut self.out);
@@ -43,12 +45,17 @@ impl Group {
             Content::Atom(body) if kind::PROPERTIES.contains(&record.kind) => {
                 put_properties(record, body, &mut self.out, job)?;
             }
-            Content::Atom(body) if kind::ATOMS.contains(&record.kind) => {
-                let start = art::open(record.tag, record.kind, &mut self.out);
-                self.out.extend_from_slice(body);
-                art::close(start, &mut self.out);
+            Content::Atom(body) => match art::numbers(record, body) {
+                Some(body) => {
+                    let start = art::open(record.tag, record.kind, &mut self.out);
+                    self.out.extend(body);
+                    art::close(start, &mut self.out);
+                }
+                None => job.removed(Removed::new(What::UnknownPart, &art::place(record.kind), 1)),
+            },
+            Content::Container(_) => {
+                job.removed(Removed::new(What::UnknownPart, &art::place(record.kind), 1));
             }
-            _ => job.removed(Removed::new(What::UnknownPart, &art::place(record.kind), 1)),
         }
         Ok(())
     }

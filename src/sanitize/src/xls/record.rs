@@ -10,6 +10,9 @@
 use crate::failure::Failure;
 use crate::job::Job;
 
+/// Substreams in substreams, at most: charts on sheets.
+const MAX_DEPTH: u32 = 2;
+
 /// Bytes of a record's body, at most.
 pub(super) const MAX_BODY: usize = 8224;
 
@@ -18,6 +21,7 @@ pub(super) mod code {
     pub(crate) const EOF: u16 = 0x000a;
     pub(crate) const EXTERN_SHEET: u16 = 0x0017;
     pub(crate) const LBL: u16 = 0x0018;
+    pub(crate) const NOTE: u16 = 0x001c;
     pub(crate) const EXTERN_NAME: u16 = 0x0023;
     pub(crate) const FILE_PASS: u16 = 0x002f;
     pub(crate) const CONTINUE: u16 = 0x003c;
@@ -107,6 +111,9 @@ pub(super) fn substream<'a>(
             return Err(Failure::Malformed("the workbook's records are cut short".to_owned()));
         };
         match record.code {
+            code::BOF if open >= MAX_DEPTH => {
+                return Err(Failure::Malformed("the workbook's charts hold charts".to_owned()));
+            }
             code::BOF => open += 1,
             _ if open == 0 => {
                 return Err(Failure::Malformed("a sheet of the workbook has no beginning".to_owned()));
@@ -151,12 +158,6 @@ impl Writer {
         self.out.extend(size.to_le_bytes());
         self.out.extend_from_slice(body);
         Ok(())
-    }
-
-    /// Appends a record with the continuations it came with.
-    pub(super) fn put_group(&mut self, group: &Group<'_>) -> Result<(), Failure> {
-        self.put(group.head.code, group.head.body)?;
-        group.tail.iter().try_for_each(|record| self.put(record.code, record.body))
     }
 
     /// Appends a body of any length: `first` for the first piece, then `second`, then Continue.

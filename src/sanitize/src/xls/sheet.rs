@@ -1,6 +1,6 @@
 //! One sheet or chart: records copied, formulas read, drawings and links rewritten.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use super::drawing::Drawing;
 use super::formula::{self, Targets};
@@ -164,6 +164,24 @@ fn is_known_feature(record: &Record<'_>) -> bool {
     }
 }
 
+/// The formatting of a rule (MS-XLS 2.5.91), behind the first 6 bytes of its record: flags, and what they say is there.
+fn formatting(head: &[u8]) -> Option<&[u8]> {
+    const START: usize = 6;
+    let (flags, more) = (u32_at(head, START)?, u16_at(head, START + 4)?);
+    let mut end = START + 6;
+    if flags & 1 << 25 != 0 {
+        // A number format: its number, or its text with the size of both.
+        end += if more & 1 == 0 { 2 } else { usize::from(u16_at(head, end)?.clamp(2, 520)) };
+    }
+    // Font, alignment, border, pattern, protection.
+    for (bit, size) in [(26, 118), (27, 8), (28, 8), (29, 4), (30, 2)] {
+        if flags & 1 << bit != 0 {
+            end += size;
+        }
+    }
+    head.get(START..end)
+}
+
 /// The tokens of an array's or shared formula, and what is behind them.
 fn range_formula<'a>(record: &Record<'a>) -> Option<(&'a [u8], &'a [u8])> {
     let at = if record.code == code::ARRAY { 12 } else { 8 };
@@ -204,7 +222,8 @@ impl Page<'_, '_> {
         layout: &Layout,
         job: &mut Job<'_>,
     ) -> Result<(), Failure> {
-        let bad_validations = self.bad_validations(groups);
+        let good_validations = self.good_validations(groups);
+        let starts = starts(groups);
         let mut number = 0;
         let mut chart = false;
         let mut linked = false;
@@ -215,7 +234,7 @@ impl Page<'_, '_> {
             if let Some(end) = Layout::end_in(&layout.inside, here) {
                 number = end + 1;
                 if chart && u16_at(body, 2) == Some(kind::CHART) {
-                    let inside = records_between(records, groups, here, end);
+                    let inside = records_between(records, &starts, here, end);
                     rebuild(inside, self.place, self.context, self.to, job)?;
                 } else {
                     self.removed(What::UnknownPart, job);
@@ -232,7 +251,11 @@ impl Page<'_, '_> {
                 self.no_text()?;
             }
             match group.head.code {
-                code::BOF | code::EOF => self.to.put(group.head.code, body)?,
+                code::BOF => {
+                    let kind = if self.scope == Scope::Chart { kind::CHART } else { kind::SHEET };
+                    self.to.put(code::BOF, &super::bof(kind))?;
+                }
+                code::EOF => self.to.put(code::EOF, &[])?,
                 code::FORMULA | 0x0206 | 0x0406 => self.formula(body, job)?,
                 code::ARRAY | code::SHARED_FORMULA => self.range(&group.head, job)?,
                 code::STRING => self.string(group)?,
@@ -247,14 +270,15 @@ impl Page<'_, '_> {
                 code::VALIDATIONS => {
                     let mut body = body.to_vec();
                     if let Some(place) = body.get_mut(14..18) {
-                        let count = groups.iter().filter(|group| group.head.code == code::VALIDATION).count();
-                        let kept = u32::try_from(count - bad_validations.len()).unwrap_or_default();
+                        let kept = u32::try_from(good_validations.len()).unwrap_or_default();
                         place.copy_from_slice(&kept.to_le_bytes());
                         self.to.put(code::VALIDATIONS, &body)?;
                     }
                 }
-                code::VALIDATION if bad_validations.contains(&here) => self.removed(What::FormulaCell, job),
-                code::VALIDATION => self.to.put(code::VALIDATION, body)?,
+                code::VALIDATION => match good_validations.get(&here) {
+                    Some(end) => self.to.put(code::VALIDATION, body.get(..*end).unwrap_or_default())?,
+                    None => self.removed(What::FormulaCell, job),
+                },
                 code::HLINK => {
                     linked = self.link(body)?;
                     if !linked {
@@ -271,10 +295,19 @@ impl Page<'_, '_> {
                 code::FEATURE_HEADER | code::FEATURE if is_known_feature(&group.head) => {
                     self.to.put(group.head.code, body)?;
                 }
-                code::FEATURE_HEADER | code::FEATURE => {}
-                other => match fate(self.scope, other, body.len()) {
-                    Fate::Copied => {
-                        self.to.put(other, body)?;
+                code::FEATURE_HEADER | code::FEATURE => {
+                    job.removed(Removed::new(What::UnknownPart, &record_name(group.head.code), 1));
+                }
+                // A comment goes with its box.
+                code::NOTE if !u16_at(body, 6).is_some_and(|object| self.drawing.has_object(object)) => {
+                    job.removed(Removed::new(What::UnknownPart, &record_name(code::NOTE), 1));
+                }
+                other => match fate(self.scope, other, body) {
+                    Fate::Copied(length) => {
+                        self.to.put(other, body.get(..length).unwrap_or_default())?;
+                        if body.iter().skip(length).any(|&byte| byte != 0) {
+                            job.removed(Removed::new(What::UnknownPart, &record_name(other), 1));
+                        }
                         if !group.tail.is_empty() {
                             job.removed(Removed::new(What::UnknownPart, &record_name(code::CONTINUE), 1));
                         }
@@ -337,7 +370,13 @@ impl Page<'_, '_> {
             range_formula(record).map(|(tokens, behind)| formula::read(tokens, behind, self.context.targets));
         match found {
             Some(found) if found.refused.is_none() && found.elsewhere.is_none() => {
-                self.to.put(record.code, record.body)
+                let (_, behind) = range_formula(record).unwrap_or_default();
+                let end = record.body.len() - behind.len() + found.extra;
+                let mut out = record.body.get(..end).unwrap_or_default().to_vec();
+                if let Some(unused) = out.get_mut(8..12).filter(|_| record.code == code::ARRAY) {
+                    unused.fill(0);
+                }
+                self.to.put(record.code, &out)
             }
             Some(formula::Found { refused: Some(what), .. }) => {
                 self.removed(what, job);
@@ -359,7 +398,7 @@ impl Page<'_, '_> {
                 let number = self.context.strings.add(&text)?;
                 self.to.put(code::LABEL_SST, &[head.as_slice(), &number.to_le_bytes()].concat())
             }
-            Awaited::Value => self.to.put_group(group),
+            Awaited::Value => text::put_value(&text, self.to),
             Awaited::Nothing => Ok(()),
         }
     }
@@ -372,7 +411,14 @@ impl Page<'_, '_> {
         let split = body.len().checked_sub(first + second).filter(|&at| at >= 6).ok_or_else(damaged)?;
         let (head, formulas) = body.split_at(split);
         let (first, second) = formulas.split_at(first);
-        let mut out = head.to_vec();
+        let mut out = head.get(..6).unwrap_or_default().to_vec();
+        match formatting(head) {
+            Some(formatting) => out.extend_from_slice(formatting),
+            None => {
+                self.removed(What::UnknownPart, job);
+                out.extend([0; 6]);
+            }
+        }
         for (place, tokens) in [(2, first), (4, second)] {
             let refused = formula::read(tokens, &[], self.context.targets).refused;
             let new = if refused.is_some() { &[0x1d, 0x00] } else { tokens };
@@ -387,10 +433,10 @@ impl Page<'_, '_> {
         self.to.put(code::CONDITION, &out)
     }
 
-    /// Rules of validation with formulas that may not stay, or that cannot be read.
-    fn bad_validations(&self, groups: &[Group<'_>]) -> HashSet<usize> {
+    /// Rules of validation that can be read and have no formulas that may not stay: where they end.
+    fn good_validations(&self, groups: &[Group<'_>]) -> HashMap<usize, usize> {
         let validations = groups.iter().enumerate().filter(|(_, group)| group.head.code == code::VALIDATION);
-        let is_good = |body: &[u8]| {
+        let end_of = |body: &[u8]| {
             let mut at = 4;
             for _ in 0..4 {
                 let count = usize::from(u16_at(body, at)?);
@@ -404,12 +450,11 @@ impl Page<'_, '_> {
                     return None;
                 }
             }
-            Some(())
+            // The cells it is for.
+            let cells = usize::from(u16_at(body, at)?);
+            Some(at + 2 + cells * 8).filter(|end| *end <= body.len())
         };
-        validations
-            .filter(|(_, group)| is_good(group.head.body).is_none())
-            .map(|(number, _)| number)
-            .collect()
+        validations.filter_map(|(number, group)| Some((number, end_of(group.head.body)?))).collect()
     }
 
     /// Whether the link stays.
@@ -462,15 +507,24 @@ impl Page<'_, '_> {
     }
 }
 
+/// For each group, and for the end, the number of its first record.
+fn starts(groups: &[Group<'_>]) -> Vec<usize> {
+    let mut starts = vec![0];
+    let mut next = 0;
+    for group in groups {
+        next += 1 + group.tail.len();
+        starts.push(next);
+    }
+    starts
+}
+
 /// The records of the groups from `first` to `last`.
 fn records_between<'r, 'a>(
     records: &'r [Record<'a>],
-    groups: &[Group<'a>],
+    starts: &[usize],
     first: usize,
     last: usize,
 ) -> &'r [Record<'a>] {
-    let count = |groups: &[Group<'_>]| groups.iter().map(|group| 1 + group.tail.len()).sum::<usize>();
-    let start = count(groups.get(..first).unwrap_or_default());
-    let size = count(groups.get(first..=last).unwrap_or_default());
-    records.get(start..start + size).unwrap_or_default()
+    let range = starts.get(first).zip(starts.get(last + 1));
+    range.and_then(|(start, end)| records.get(*start..*end)).unwrap_or_default()
 }

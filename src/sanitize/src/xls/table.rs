@@ -1,5 +1,6 @@
 //! Which records may be copied? **The allow list** (names: MS-XLS 2.3.1).
 
+use super::length::length;
 use crate::report::What;
 
 /// What part of the workbook a record stands in.
@@ -13,26 +14,27 @@ pub(super) enum Scope {
 /// What becomes of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Fate {
-    /// Copied as it is, without what continues it: none of them is long. Records with formulas, links, drawings and names
+    /// So many of its bytes are copied as they are, without what continues it: none of them is long. Records with formulas, links, drawings and names
     /// of sheets never are, others deal with them.
-    Copied,
+    Copied(usize),
     /// Left out without a word: it only says where other records are, or what can be worked out again.
     Dropped,
     /// Left out and reported.
     Removed(What),
 }
 
-/// What becomes of a record with this code and size.
-pub(super) fn fate(scope: Scope, code: u16, size: usize) -> Fate {
+/// What becomes of a record.
+pub(super) fn fate(scope: Scope, code: u16, body: &[u8]) -> Fate {
     let lists: &[&[Size]] = match scope {
         Scope::Globals => &[GLOBALS],
         Scope::Sheet => &[PAGE, SHEET],
         Scope::Chart => &[PAGE, CHART],
     };
     if let Some((_, least, most)) = lists.iter().copied().flatten().find(|(known, ..)| *known == code) {
-        return match (usize::from(*least)..=usize::from(*most)).contains(&size) {
-            true => Fate::Copied,
-            false => Fate::Removed(What::UnknownPart),
+        let is_sound = |size: &usize| (usize::from(*least)..=usize::from(*most)).contains(size);
+        return match length(code, body).filter(|_| is_sound(&body.len())).filter(is_sound) {
+            Some(length) => Fate::Copied(length),
+            None => Fate::Removed(What::UnknownPart),
         };
     }
     if DROPPED.contains(&code) {
@@ -96,7 +98,6 @@ const GLOBALS: &[Size] = &[
     (0x00e0, 20, 20),     // XF
     (0x00e1, 0, 2),       // InterfaceHdr
     (0x00e2, 0, 2),       // InterfaceEnd
-    (0x013d, 0, LONG),    // RRTabId
     (0x0160, 2, 2),       // UsesELFs
     (0x0161, 2, 2),       // DSF
     (0x01af, 2, 2),       // Prot4Rev

@@ -1,13 +1,14 @@
 //! Strings (MS-XLS 2.5.293 and 2.5.294) and the table of shared strings.
 //!
 //! ```text
-//! length │ flags │ runs? │ extension size? │ characters, 1 or 2 bytes each │ runs │ extension (phonetic)
+//! length │ flags │ runs? │ extension size? │ characters, 1 or 2 bytes each │ runs │ extension (phonetic: not kept)
 //!                                              └─ at a record's end: goes on in Continue, behind a new flags byte
 //! ```
 
 use super::record::{Group, MAX_BODY, Writer, code, u16_at, u32_at};
 use crate::failure::Failure;
 use crate::job::Job;
+use crate::report::{Removed, What};
 
 const WIDE: u8 = 1;
 const EXTENDED: u8 = 4;
@@ -55,8 +56,8 @@ fn put_units(units: &[u16], out: &mut Vec<u8>) {
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct Text {
     units: Vec<u16>,
+    /// First character and font, 2 bytes each; ascending.
     runs: Vec<u8>,
-    phonetic: Vec<u8>,
 }
 
 /// The table of shared strings.
@@ -106,6 +107,17 @@ impl<'a> Pieces<'a> {
         Some(out)
     }
 
+    /// Passes over bytes that may go on in the next record as they are.
+    fn skip(&mut self, mut count: usize) -> Option<()> {
+        while count > 0 {
+            while self.current.is_empty() {
+                self.current = self.further.next()?;
+            }
+            count -= self.take(count.min(self.current.len()))?.len();
+        }
+        Some(())
+    }
+
     /// Characters; each further record begins with flags of its own.
     fn units(&mut self, count: usize, mut flags: u8) -> Option<Vec<u16>> {
         let mut units = Vec::new();
@@ -132,32 +144,51 @@ impl<'a> Pieces<'a> {
     }
 }
 
+/// The runs of a text of so many characters that begin in it, each behind the one before.
+fn sound_runs(runs: &[u8], characters: usize) -> Vec<u8> {
+    let mut out = Vec::new();
+    let mut least = 0;
+    for run in runs.as_chunks::<4>().0 {
+        let first = u16_at(run, 0).map(usize::from).unwrap_or_default();
+        if (least..characters).contains(&first) {
+            out.extend_from_slice(run);
+            least = first + 1;
+        }
+    }
+    out
+}
+
 impl Strings {
     pub(super) fn parse(group: &Group<'_>, job: &mut Job<'_>) -> Result<Self, Failure> {
         let mut pieces = Pieces::of(group);
         let head = pieces.take(8).ok_or_else(damaged)?;
         let (uses, count) = (u32_at(head, 0).ok_or_else(damaged)?, u32_at(head, 4).ok_or_else(damaged)?);
         let mut strings = Self { texts: Vec::new(), uses };
+        let mut guides = 0_u32;
         for _ in 0..count {
-            let text = Self::text(&mut pieces).ok_or_else(damaged)?;
-            let size = size_of::<Text>() + text.units.len() * 2 + text.runs.len() + text.phonetic.len();
+            let (text, phonetic) = Self::text(&mut pieces).ok_or_else(damaged)?;
+            guides += u32::from(phonetic);
+            let size = size_of::<Text>() + text.units.len() * 2 + text.runs.len();
             job.expand(u64::try_from(size).unwrap_or(u64::MAX))?;
             strings.texts.push(text);
+        }
+        if guides > 0 {
+            job.removed(Removed::new(What::UnknownPart, "phonetic guides", guides));
         }
         Ok(strings)
     }
 
-    fn text(pieces: &mut Pieces<'_>) -> Option<Text> {
+    /// A string without its phonetic guide, and whether it had one.
+    fn text(pieces: &mut Pieces<'_>) -> Option<(Text, bool)> {
         let head = pieces.take(3)?;
         let (count, flags) = (usize::from(u16_at(head, 0)?), *head.get(2)?);
         let runs = if flags & RICH == 0 { 0 } else { usize::from(u16_at(pieces.take(2)?, 0)?) };
         let phonetic =
             if flags & EXTENDED == 0 { 0 } else { usize::try_from(u32_at(pieces.take(4)?, 0)?).ok()? };
-        Some(Text {
-            units: pieces.units(count, flags)?,
-            runs: pieces.gather(runs * 4)?,
-            phonetic: pieces.gather(phonetic)?,
-        })
+        let units = pieces.units(count, flags)?;
+        let runs = sound_runs(&pieces.gather(runs * 4)?, units.len());
+        pieces.skip(phonetic)?;
+        Some((Text { units, runs }, phonetic > 0))
     }
 
     /// Adds a string and gives its number.
@@ -214,10 +245,6 @@ impl Pages<'_> {
             flags |= RICH;
             head.extend(u16::try_from(text.runs.len() / 4).map_err(|_| damaged())?.to_le_bytes());
         }
-        if !text.phonetic.is_empty() {
-            flags |= EXTENDED;
-            head.extend(u32::try_from(text.phonetic.len()).map_err(|_| damaged())?.to_le_bytes());
-        }
         if let Some(place) = head.get_mut(2) {
             *place = flags;
         }
@@ -242,17 +269,16 @@ impl Pages<'_> {
             }
             self.page.extend_from_slice(run);
         }
-        let mut rest = text.phonetic.as_slice();
-        while !rest.is_empty() {
-            if self.room() == 0 {
-                self.turn()?;
-            }
-            let (now, later) = rest.split_at(self.room().min(rest.len()));
-            self.page.extend_from_slice(now);
-            rest = later;
-        }
         Ok(())
     }
+}
+
+/// Writes a formula's value as a String record.
+pub(super) fn put_value(text: &str, to: &mut Writer) -> Result<(), Failure> {
+    let text = Text { units: text.encode_utf16().take(32_767).collect(), ..Text::default() };
+    let mut out = Pages { to, code: code::STRING, page: Vec::new() };
+    out.text(&text)?;
+    out.turn()
 }
 
 /// The string of a String record, which may go on in others.

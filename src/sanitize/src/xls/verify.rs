@@ -82,6 +82,7 @@ impl Book {
     fn read(stream: &[u8], job: &Job<'_>) -> Result<Self, Failure> {
         let mut at = 0;
         let mut books = Vec::new();
+        let mut add_ins: Vec<Vec<bool>> = Vec::new();
         let mut names = Vec::new();
         let mut sheets = Vec::new();
         let mut xti = Vec::new();
@@ -97,15 +98,18 @@ impl Book {
                     }
                     sheets.push(u32_at(body, 0).and_then(|at| usize::try_from(at).ok()).unwrap_or_default());
                 }
-                code::SUP_BOOK => books.push(match body {
-                    [_, _, 0x01, 0x04] => Sheets::Own,
-                    [_, _, 0x01, 0x3a] => Sheets::AddIn(Vec::new()),
-                    _ => return unproved("there is a link to another file"),
-                }),
+                code::SUP_BOOK => {
+                    books.push(match body {
+                        [_, _, 0x01, 0x04] => Sheets::Own,
+                        [_, _, 0x01, 0x3a] => Sheets::AddIn(books.len()),
+                        _ => return unproved("there is a link to another file"),
+                    });
+                    add_ins.push(Vec::new());
+                }
                 code::EXTERN_NAME => {
                     let name = text::characters(body, 7, body.get(6).copied().unwrap_or_default().into());
-                    match (books.last_mut(), name) {
-                        (Some(Sheets::AddIn(names)), Some((name, end)))
+                    match (books.last().zip(add_ins.last_mut()), name) {
+                        (Some((Sheets::AddIn(_), names)), Some((name, end)))
                             if body.get(..6) == Some(&[0; 6])
                                 && body.get(end..) == Some(&[2, 0, 0x1c, 0x17]) =>
                         {
@@ -130,13 +134,13 @@ impl Book {
         let mut resolved = Vec::new();
         for [low, high, ..] in xti {
             match books.get(usize::from(u16::from_le_bytes([low, high]))) {
-                Some(Sheets::Own) => resolved.push(Sheets::Own),
-                Some(Sheets::AddIn(names)) => resolved.push(Sheets::AddIn(names.clone())),
-                _ => return unproved("a link leads nowhere"),
+                Some(book) => resolved.push(book.clone()),
+                None => return unproved("a link leads nowhere"),
             }
         }
         let targets = Targets {
             sheets: resolved,
+            add_ins,
             names: vec![None; names.len()],
             links: job.options.links == Links::Keep,
         };
@@ -155,9 +159,8 @@ impl Book {
                         (0, _) => &[kind::SHEET, kind::CHART],
                         _ => &[kind::CHART],
                     };
-                    let version = u16_at(record.body, 0);
-                    let is_expected = u16_at(record.body, 2).is_some_and(|kind| expected.contains(&kind));
-                    if version != Some(super::VERSION) || !is_expected {
+                    let is_expected = expected.iter().any(|kind| record.body == super::bof(*kind));
+                    if !is_expected {
                         return unproved("there is a sheet of another kind");
                     }
                     if depth == 0 {
@@ -166,6 +169,7 @@ impl Book {
                     depth += 1;
                 }
                 _ if depth == 0 => return unproved("there is something between the sheets"),
+                code::EOF if !record.body.is_empty() => return unproved("a sheet's end holds something"),
                 code::EOF => depth -= 1,
                 _ => {}
             }

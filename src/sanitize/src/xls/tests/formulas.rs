@@ -150,6 +150,45 @@ fn known_add_in_functions_stay_and_others_do_not() {
 }
 
 #[test]
+fn many_links_to_many_names_take_no_longer() {
+    // Each entry once had the list of all names with it, each name compared with all known ones: hours.
+    let names = vec!["ZZZZZZ"; 4096];
+    let mut globals = vec![own_book(1)];
+    globals.extend(add_in_book(&names));
+    let (_, entries) = links(&vec![(1, 0, 0); 65_000]);
+    let (first, rest) = entries.split_at(2 + 1370 * 6);
+    globals.push((code::EXTERN_SHEET, first.to_vec()));
+    globals.extend(rest.chunks(1370 * 6).map(|piece| (code::CONTINUE, piece.to_vec())));
+    let rebuilt = Book::with(vec![]).globals(globals.clone()).rebuilt();
+    assert_eq!(rebuilt.all(code::EXTERN_NAME).len(), 4096);
+    globals.extend(add_in_book(&["ZZZZZZ"]));
+    assert!(run(&Book::with(vec![]).globals(globals).file()).is_err());
+}
+
+#[test]
+fn links_over_emptied_sheets_are_found_whatever_their_end() {
+    let macros = Sheet { listed: 1, kind: 0x40, ..Sheet::new("Macro1", vec![]) };
+    let cells = vec![
+        formula(number(7.0), &far(0), &[]),
+        formula_at(1, number(7.0), &far(1), &[]),
+        formula_at(2, number(7.0), &far(2), &[]),
+    ];
+    let table = links(&[(0, 0, 1), (0, 1, 0xfffd), (0, 2, 2)]);
+    let rebuilt = Book::with(cells)
+        .sheet(Sheet::new("Sheet2", vec![]))
+        .sheet(macros)
+        .globals(vec![own_book(3), table])
+        .rebuilt();
+    assert_eq!(rebuilt.one(code::FORMULA)[22..], far(0));
+}
+
+#[test]
+fn many_names_that_run_something_take_no_longer() {
+    let names = vec![name(0, "Auto_Open", &ONE); 8_000];
+    assert_eq!(Book::with(vec![]).globals(names).rebuilt().all(code::LBL).len(), 8_000);
+}
+
+#[test]
 fn calls_of_user_defined_functions_become_their_value() {
     let run = [&[0x23, 1, 0, 0, 0][..], &ONE, &[0x42, 2, 255, 0]].concat();
     for flags in [0x0e, 0x02, 0] {
@@ -162,6 +201,38 @@ fn calls_of_user_defined_functions_become_their_value() {
         let rebuilt = book.rebuilt();
         assert!(!rebuilt.has(code::FORMULA) && rebuilt.removed(What::Macro), "{flags}");
     }
+}
+
+#[test]
+fn an_add_in_named_elsewhere_does_not_vouch_for_a_call() {
+    let add_in = [0x39, 0, 0, 1, 0, 0, 0];
+    let payload = [0x23, 1, 0, 0, 0];
+    let run = |arguments: u8| [0x42, arguments, 255, 0];
+    let mut globals = vec![own_book(1)];
+    globals.extend(add_in_book(&["EDATE"]));
+    globals.push(links(&[(1, 0xfffe, 0xfffe)]));
+    globals.push(name(0, "Payload", &ONE));
+    for (tokens, what) in [
+        // An argument, beside the call, below it, in a range, in brackets.
+        ([&payload[..], &add_in, &run(2)].concat(), What::Macro),
+        ([&add_in[..], &payload, &ONE, &run(2), &[0x08]].concat(), What::Macro),
+        ([&payload[..], &ONE, &run(2), &add_in, &[0x08]].concat(), What::Macro),
+        ([&add_in[..], &payload, &[0x11], &run(1)].concat(), What::Extension),
+        ([&add_in[..], &ONE, &run(1)].concat(), What::Macro),
+        ([&add_in[..], &run(0)].concat(), What::Macro),
+        ([&add_in[..], &run(3)].concat(), What::Macro),
+        (add_in.to_vec(), What::Extension),
+    ] {
+        let book = Book::with(vec![formula(number(5.0), &tokens, &[])]).globals(globals.clone());
+        let rebuilt = book.rebuilt();
+        assert!(!rebuilt.has(code::FORMULA) && rebuilt.removed(what), "{tokens:02x?}");
+    }
+    // ABS(EDATE(1, SUM(1))) + -EDATE(1, 1)
+    let sum = [&ONE[..], &[0x19, 0x10, 0, 0]].concat();
+    let first = [&add_in[..], &ONE, &sum, &run(3), &[0x41, 24, 0]].concat();
+    let tokens = [&first[..], &add_in, &ONE, &ONE, &run(3), &[0x13, 0x03]].concat();
+    let cell = formula(number(5.0), &tokens, &[]);
+    assert_eq!(Book::with(vec![cell.clone()]).globals(globals).rebuilt().one(code::FORMULA), cell.1);
 }
 
 #[test]
@@ -178,6 +249,9 @@ fn names_that_excel_runs_are_renamed() {
         (1, "_xlnm.Auto_Activate"),
         (0x0c, "Run"),
         (0x0e, "Compute"),
+        (1, "_xlfn.WEBSERVICE"),
+        (0, "_XLWS.FILTER"),
+        (0, "_xludf.run"),
     ] {
         let book = Book::with(vec![]).globals(vec![name(flags, text, &ONE), name(0, "Good", &ONE)]);
         is_seen(&book);
@@ -313,7 +387,7 @@ fn formulas_of_older_versions_are_read_as_well() {
 fn rules_of_formatting_and_validation_are_read() {
     let out = call(1, 110);
     let size = byte(out.len());
-    let condition = [&[2, 0, size, 0, 0, 0, 0, 0, 0, 0][..], &out].concat();
+    let condition = [&[2, 0, size, 0, 0, 0, 0, 0, 0, 0, 0, 0][..], &out].concat();
     let mut validation = vec![0; 4];
     validation.extend([0; 12]);
     validation.extend([size, 0, 0, 0]);
@@ -332,9 +406,39 @@ fn rules_of_formatting_and_validation_are_read() {
     ]);
     is_seen(&book);
     let rebuilt = book.rebuilt();
-    assert_eq!(rebuilt.one(code::CONDITION), [2, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0x1d, 0]);
+    assert_eq!(rebuilt.one(code::CONDITION), [2, 0, 2, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x1d, 0]);
     assert_eq!(rebuilt.one(code::VALIDATION), good);
     assert_eq!(rebuilt.one(code::VALIDATIONS)[14], 1);
+}
+
+#[test]
+fn bytes_behind_formulas_and_formatting_are_gone() {
+    let exp = [0x01, 0, 0, 0, 0];
+    let shared = [0, 0, 1, 0, 0, 0, 0, 2, 3, 0, 0x1e, 1, 0];
+    let array = [0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 3, 0, 0x1e, 1, 0];
+    for (code, kept) in [(code::SHARED_FORMULA, &shared[..]), (code::ARRAY, &array)] {
+        let mut record = [kept, b"payload"].concat();
+        if code == code::ARRAY {
+            record[8..12].copy_from_slice(b"hide");
+        }
+        let rebuilt = Book::with(vec![formula(number(1.0), &exp, &[]), (code, record)]).rebuilt();
+        assert_eq!(rebuilt.one(code), kept);
+    }
+    let mut validation = vec![0; 16];
+    validation.extend([3, 0, 0, 0, 0x1e, 1, 0, 0, 0, 0, 0, 1, 0, 7, 0, 7, 0, 1, 0, 1, 0]);
+    let longer = [&validation[..], b"payload"].concat();
+    let rebuilt = Book::with(vec![(code::VALIDATION, longer)]).rebuilt();
+    assert_eq!(rebuilt.one(code::VALIDATION), validation);
+    let rule = |formatting: &[u8], rest: &[u8]| [&[2, 0, 3, 0, 0, 0][..], formatting, rest, &ONE].concat();
+    // A pattern; a number format of the user's with a size; protection that is not there.
+    let pattern: &[u8] = &[0, 0, 0, 0x20, 0, 0, 1, 2, 3, 4];
+    let format: &[u8] = &[0, 0, 0, 0x02, 1, 0, 6, 0, 1, 0, 0, b'0'];
+    for formatting in [pattern, format] {
+        let rebuilt = Book::with(vec![(code::CONDITION, rule(formatting, b"payload"))]).rebuilt();
+        assert_eq!(rebuilt.one(code::CONDITION), rule(formatting, b""));
+    }
+    let cut = rule(&[0, 0, 0, 0x40, 0, 0], b"");
+    assert_eq!(Book::with(vec![(code::CONDITION, cut)]).rebuilt().one(code::CONDITION), rule(&[0; 6], b""));
 }
 
 #[test]

@@ -122,6 +122,58 @@ fn records_of_a_wrong_size_or_with_something_behind_are_gone() {
 }
 
 #[test]
+fn bytes_behind_what_a_record_counts_are_gone() {
+    let cells = [0, 0, 1, 0];
+    for (code, counted) in [
+        (0x0014_u16, b"\x02\0\0hi".to_vec()),
+        (0x001a, vec![1, 0, 3, 0, 0, 0, 9, 0]),
+        (0x001d, vec![3, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0]),
+        (0x0090, b"\x08\0\x01\0\0\0A\0".to_vec()),
+        (0x009e, [&[0; 4][..], &[6, 2, 0, 0, 0, 0, 1, 0, 0, 0], &[0; 10], b"\0x"].concat()),
+        (0x00d6, [&cells[..], &[15, 0], b"\x02\0\0hi\x01\0\0\0\x05\0"].concat()),
+        (0x00e5, vec![1, 0, 0, 0, 1, 0, 0, 0, 1, 0]),
+        (0x00ef, vec![0, 0, 0, 0, 0, 0]),
+        (0x01b0, vec![0; 14]),
+        (0x0204, [&cells[..], &[15, 0], b"\x02\0\x01h\0i\0"].concat()),
+        (0x089c, [&[0; 30][..], &[1, 0, 0, 0, 0, 0, 0, 0], b"\x01\0\0a"].concat()),
+    ] {
+        let longer = [&counted[..], b"payload"].concat();
+        let rebuilt = Book::with(vec![(code, longer)]).rebuilt();
+        assert_eq!(rebuilt.one(code), counted, "{code:#x}");
+        assert!(rebuilt.removed(What::UnknownPart), "{code:#x}");
+        // Less than it counts.
+        let shorter = counted[..counted.len() - 1].to_vec();
+        assert!(!Book::with(vec![(code, shorter)]).rebuilt().has(code), "{code:#x}");
+    }
+    for (code, counted) in [
+        (0x0031_u16, [&[0; 14][..], b"\x02\0hi"].concat()),
+        (0x0092, vec![1, 0, 1, 2, 3, 0]),
+        (0x013d, vec![1, 0]),
+        (0x0293, vec![0, 0x80, 0, 0xff]),
+        (0x041e, b"\xa5\0\x02\0\0ab".to_vec()),
+        (0x087d, [&[0; 18][..], &[1, 0, 0x0f, 0, 6, 0, 1, 0]].concat()),
+        (0x088d, [&[0; 16][..], &[1, 0, 0, 0, 6, 0, 1, 0]].concat()),
+        (0x088e, [&[0; 16][..], &[1, 0, 0, 0, b'a', 0]].concat()),
+        (0x088f, [&[0; 18][..], &[1, 0, b'a', 0]].concat()),
+        (0x0892, [&[0; 16][..], &[1, 0, b'a', 0, 0, 0, 0, 0]].concat()),
+    ] {
+        let longer = [&counted[..], b"payload"].concat();
+        let rebuilt = Book::with(vec![]).globals(vec![(code, longer)]).rebuilt();
+        assert_eq!(rebuilt.one(code), counted, "{code:#x}");
+        assert!(!rebuilt.holds(b"payload"), "{code:#x}");
+    }
+    let contents = [&[0; 14][..], b"\x01\0\0;"].concat();
+    let longer = vec![(0x086b, [&contents[..], b"payload"].concat())];
+    let chart = Sheet { listed: 2, kind: 0x20, ..Sheet::new("Chart1", longer) };
+    assert_eq!(Book::with(vec![]).sheet(chart).rebuilt().one(0x086b), contents);
+    // Cells from one column to another: what stands at the end counts.
+    let row = |columns: u8| [&[0, 0, 2, 0][..], &b"abcdef".repeat(3), &[columns, 0]].concat();
+    for (columns, stays) in [(4, true), (3, false), (1, false), (5, false)] {
+        assert_eq!(Book::with(vec![(0x00bd, row(columns))]).rebuilt().has(0x00bd), stays);
+    }
+}
+
+#[test]
 fn features_of_a_wrong_size_are_gone() {
     let feature = |size: u32, rest: usize| {
         let mut body = vec![0x67, 8, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 2, 0, 1];
@@ -131,7 +183,9 @@ fn features_of_a_wrong_size_are_gone() {
     };
     assert!(Book::with(vec![feature(u32::MAX, 4)]).rebuilt().has(code::FEATURE_HEADER));
     for (size, rest) in [(4, 4), (u32::MAX, 0), (u32::MAX, 40), (0, 4), (0x7fff_ffff, 4)] {
-        assert!(!Book::with(vec![feature(size, rest)]).rebuilt().has(code::FEATURE_HEADER), "{size} {rest}");
+        let rebuilt = Book::with(vec![feature(size, rest)]).rebuilt();
+        assert!(!rebuilt.has(code::FEATURE_HEADER), "{size} {rest}");
+        assert!(rebuilt.removed(What::UnknownPart));
     }
 }
 

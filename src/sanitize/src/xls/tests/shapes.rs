@@ -252,6 +252,63 @@ fn unknown_records_of_drawings_are_gone() {
 }
 
 #[test]
+fn numbers_of_drawings_have_their_size_and_stand_once() {
+    let payload = b"payload payload ";
+    for (kind, size) in
+        [(0xf009_u16, 16), (0xf00f, 16), (0xf010, 18), (0xf012, 24), (0xf014, 8), (0xf118, 0), (0xf11e, 16)]
+    {
+        let longer = [&vec![0; size][..], payload].concat();
+        let inner = [art(0, kind, &longer), shape(&[])].concat();
+        let rebuilt = book(drawing(&[inner]), vec![object(2, &[])]).rebuilt();
+        assert!(rebuilt.has(code::OBJ) && !rebuilt.holds(payload), "{kind:#x}");
+        assert!(rebuilt.removed(What::UnknownPart), "{kind:#x}");
+    }
+    // The second of a kind, again and again.
+    let inner = [&art(1, 0xf009, &[0; 16])[..], &art(1, 0xf009, payload).repeat(9), &shape(&[])].concat();
+    let rebuilt = book(drawing(&[inner]), vec![object(2, &[])]).rebuilt();
+    assert!(rebuilt.has(code::OBJ) && !rebuilt.holds(payload));
+    // In the drawing group: colours by the hundred, a table of drawings with more than it counts.
+    let table = [&[0; 4][..], &[2, 0, 0, 0], &[0; 8], &[1, 0, 0, 0, 9, 0, 0, 0], payload].concat();
+    for record in [art(16, 0xf11a, payload), art(0, 0xf006, &table), art(0, 0xf11e, &payload.repeat(2))] {
+        let whole = (code::MSO_DRAWING_GROUP, art(0xf, 0xf000, &record));
+        let rebuilt = Book::with(vec![]).globals(vec![whole]).rebuilt();
+        assert!(rebuilt.has(code::MSO_DRAWING_GROUP) && !rebuilt.holds(payload));
+    }
+}
+
+#[test]
+fn bytes_behind_the_text_of_a_shape_are_gone() {
+    let text = (code::TXO, [&[0; 10][..], &[2, 0, 16, 0], &[0; 4]].concat());
+    let records = [
+        object(6, &[]),
+        text,
+        (code::CONTINUE, b"\0hipayload".to_vec()),
+        (code::CONTINUE, [&[0; 16][..], b"payload"].concat()),
+    ];
+    let inner = [&art(2, 0xf00a, &[1, 4, 0, 0, 0, 0x0a, 0, 0])[..], &art(0, 0xf011, &[])].concat();
+    let rest = art(0, 0xf00d, &[]);
+    let parts = art(0xf, 0xf004, &[inner, rest].concat());
+    let whole = drawing(&[parts]);
+    let cut = whole.len() - 8;
+    let mut all = vec![(code::MSO_DRAWING, whole[..cut].to_vec()), records[0].clone()];
+    all.push((code::MSO_DRAWING, whole[cut..].to_vec()));
+    all.extend_from_slice(&records[1..]);
+    let rebuilt = Book::with(all).globals(vec![group(&[])]).rebuilt();
+    assert!(rebuilt.holds(b"\0hi") && !rebuilt.holds(b"payload"));
+}
+
+#[test]
+fn comment_without_its_box_is_gone() {
+    let note = |id: u8| (code::NOTE, vec![0, 0, 0, 0, 0, 0, id, 0, 2, 0, 0, b'm', b'e', 0]);
+    let rebuilt = book(drawing(&[shape(&[])]), vec![object(0x19, &[]), note(1), note(2)]).rebuilt();
+    assert_eq!(rebuilt.one(code::NOTE), note(1).1);
+    assert!(rebuilt.removed(What::UnknownPart));
+    // The drawing was dropped.
+    let rebuilt = book(b"broken".to_vec(), vec![object(0x19, &[]), note(1)]).rebuilt();
+    assert!(!rebuilt.has(code::OBJ) && !rebuilt.has(code::NOTE));
+}
+
+#[test]
 fn fill_of_a_chart_is_read_as_that_of_a_shape() {
     let fill = properties(&[(0x181, 7)], &[(0x186, BLANK)]);
     let chart = Sheet { listed: 2, kind: 0x20, ..Sheet::new("Chart1", vec![(code::CHART_FILL, fill)]) };

@@ -156,6 +156,39 @@ fn substream_of_another_kind_inside_a_sheet_is_gone() {
 }
 
 #[test]
+fn beginnings_and_ends_hold_nothing() {
+    let mut to = crate::xls::record::Writer::default();
+    let mut stream = Book::with(vec![(0x0203, vec![1; 14])]).stream();
+    let start = memchr::memmem::rfind(&stream, &bof(0x0600, 0x10)).unwrap() - 4;
+    stream.truncate(start);
+    to.put(code::BOF, &[&bof(0x0600, 0x10)[..], b"payload"].concat()).unwrap();
+    to.put(0x0203, &[1; 14]).unwrap();
+    to.put(code::EOF, b"payload").unwrap();
+    stream.extend(to.out);
+    let bytes = file(stream);
+    let rebuilt = rebuilt(&bytes);
+    assert!(!rebuilt.holds(b"payload"));
+    assert!(rebuilt.bytes == Book::with(vec![(0x0203, vec![1; 14])]).rebuilt().bytes);
+    let (seen, ..) = crate::job::bench(&crate::limits::Limits::default(), |job| {
+        crate::xls::verify(&bytes, crate::format::Format::Xls, job)
+    });
+    assert!(matches!(seen, Err(Failure::Unproved(_))));
+}
+
+#[test]
+fn charts_in_charts_without_end_are_refused() {
+    let nested = |depth: usize| {
+        let mut records = vec![(code::BOF, bof(0x0600, 0x20)); depth];
+        records.extend(vec![(code::EOF, vec![]); depth]);
+        Book::with(records).file()
+    };
+    assert!(run(&nested(1)).is_ok());
+    for depth in [2, 100_000] {
+        assert!(matches!(refusal(&nested(depth)), Failure::Malformed(_)), "{depth}");
+    }
+}
+
+#[test]
 fn encrypted_workbook_is_told() {
     let book = Book { before: vec![(code::FILE_PASS, vec![1; 54])], ..Book::with(vec![]) };
     is_seen(&book);

@@ -85,7 +85,7 @@ fn tables_that_lie_are_refused() {
     }
     // Three bytes of a string are many of ours.
     let many = [&[0xff, 0, 0, 0, 0x00, 0x04, 0, 0][..], &[0; 3 * 1024]].concat();
-    let limits = Limits { max_expanded_bytes: 50_000, ..Limits::default() };
+    let limits = Limits { max_expanded_bytes: 40_000, ..Limits::default() };
     let record = Record { code: code::SST, body: &many };
     let result = bench(&limits, |job| Strings::parse(&Group { head: record, tail: &[] }, job)).0;
     assert!(result.unwrap_err().to_string().contains("max_expanded_bytes"));
@@ -98,6 +98,31 @@ fn cell_with_a_string_that_is_not_there_is_empty() {
     let rebuilt = Book::with(vec![cell(0), cell(1)]).globals(vec![table]).rebuilt();
     assert_eq!(rebuilt.one(code::LABEL_SST), cell(0).1);
     assert_eq!(rebuilt.one(code::BLANK), [0, 0, 1, 0, 15, 0]);
+}
+
+#[test]
+fn phonetic_guides_and_runs_that_lie_are_gone() {
+    let mut table = b"\x01\0\0\0\x01\0\0\0\x03\0\x0c\x04\0\x07\0\0\0abc".to_vec();
+    // Runs: two good ones, one that goes back, one behind the end.
+    table.extend([0, 0, 5, 0, 2, 0, 6, 0, 1, 0, 0xaa, 0xaa, 3, 0, 0xbb, 0xbb]);
+    table.extend(b"payload");
+    let rebuilt = Book::with(vec![]).globals(vec![(code::SST, table)]).rebuilt();
+    let kept = b"\x01\0\0\0\x01\0\0\0\x03\0\x08\x02\0abc\0\0\x05\0\x02\0\x06\0";
+    assert_eq!(rebuilt.one(code::SST), kept);
+    assert!(rebuilt.removed(crate::report::What::UnknownPart));
+}
+
+#[test]
+fn bytes_behind_the_value_of_a_formula_are_gone() {
+    let value = [0, 0, 0, 0, 0, 0, 0xff, 0xff];
+    let records = vec![
+        formula(value, &[0x1e, 1, 0], &[]),
+        (code::STRING, b"\x02\0\0hipayload".to_vec()),
+        (code::CONTINUE, b"payload".to_vec()),
+    ];
+    let rebuilt = Book::with(records).rebuilt();
+    assert_eq!(rebuilt.one(code::STRING), b"\x02\0\0hi");
+    assert!(!rebuilt.holds(b"payload"));
 }
 
 #[test]
