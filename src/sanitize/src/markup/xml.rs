@@ -18,6 +18,19 @@ use crate::failure::Failure;
 /// Microsoft Office's spelling, line break included, so that its parts come out as they went in.
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\r\n";
 
+/// Attributes of one element; honest ones have some dozens.
+const MAX_ATTRIBUTES: usize = 500;
+
+/// Namespaces that one element declares; root elements of LibreOffice have some forty.
+const MAX_DECLARED: usize = 100;
+
+/// Namespace declarations in force at once.
+const MAX_BINDINGS: usize = 1000;
+
+/// Bytes of declarations that all elements of a part have around them, those of the root left out: so much may be
+/// written again when elements are lifted out of others.
+const MAX_INHERITED: usize = 64 << 20;
+
 /// The namespaces that one family of formats tells apart.
 pub(crate) trait Vocabulary: Copy + Eq + Hash + Debug {
     /// No namespace.
@@ -186,9 +199,15 @@ pub(crate) struct Xml<'a, N> {
     /// Read already, but a text before it had to be handed out first.
     pending: Option<Raw<'a>>,
     is_ascii: bool,
-    /// Open elements: how many namespace bindings were in force outside.
-    open: Vec<usize>,
-    bindings: Vec<(String, N)>,
+    /// Open elements: how many namespace declarations were in force outside, and their bytes without the root's.
+    open: Vec<(usize, usize)>,
+    /// Prefixes that were declared, in order.
+    declared: Vec<Rc<str>>,
+    /// What each prefix stands for, the innermost last.
+    bindings: HashMap<Rc<str>, Vec<N>>,
+    /// Bytes of the declarations in force, and of those around all elements so far.
+    declared_bytes: usize,
+    inherited: usize,
     names: HashMap<String, Vec<Rc<Name<N>>>>,
     /// A self-closing tag still owes its end.
     owes_end: bool,
@@ -205,7 +224,10 @@ impl<'a, N: Vocabulary> Xml<'a, N> {
             pending: None,
             is_ascii: text.is_ascii(),
             open: Vec::new(),
-            bindings: vec![("xml".to_owned(), N::XML)],
+            declared: Vec::new(),
+            bindings: HashMap::from([(Rc::from("xml"), vec![N::XML])]),
+            declared_bytes: 0,
+            inherited: 0,
             names: HashMap::new(),
             owes_end: false,
             started: false,
@@ -296,8 +318,13 @@ impl<'a, N: Vocabulary> Xml<'a, N> {
     }
 
     fn end(&mut self) -> Result<Option<Event<N>>, Failure> {
-        let Some(outside) = self.open.pop() else { return malformed("XML with an end tag too many") };
-        self.bindings.truncate(outside);
+        let Some((outside, bytes)) = self.open.pop() else {
+            return malformed("XML with an end tag too many");
+        };
+        for prefix in self.declared.drain(outside..) {
+            self.bindings.get_mut(&prefix).and_then(Vec::pop);
+        }
+        self.declared_bytes = bytes;
         Ok(Some(Event::End))
     }
 
@@ -312,8 +339,17 @@ impl<'a, N: Vocabulary> Xml<'a, N> {
                 limit: u64::try_from(self.max_nesting).unwrap_or(u64::MAX),
             });
         }
+        self.inherited = self.inherited.saturating_add(self.declared_bytes);
+        if self.inherited > MAX_INHERITED {
+            return malformed("XML with too many namespace declarations");
+        }
+        if tag.attributes().with_checks(false).count() > MAX_ATTRIBUTES {
+            return malformed("XML with an element of too many attributes");
+        }
         self.started = true;
-        self.open.push(self.bindings.len());
+        let is_root = self.open.is_empty();
+        let outside = self.declared.len();
+        self.open.push((outside, self.declared_bytes));
         let mut raw = Vec::new();
         for attribute in tag.attributes() {
             let attribute = attribute.map_err(Failure::malformed)?;
@@ -331,7 +367,15 @@ impl<'a, N: Vocabulary> Xml<'a, N> {
                 if matches!(prefix, "xml" | "xmlns") || (value.is_empty() && !prefix.is_empty()) {
                     return malformed("XML with a reserved namespace prefix");
                 }
-                self.bindings.push((prefix.to_owned(), N::of(&value)));
+                let prefix = Rc::<str>::from(prefix);
+                self.bindings.entry(Rc::clone(&prefix)).or_default().push(N::of(&value));
+                self.declared.push(prefix);
+                if self.declared.len() > MAX_BINDINGS || self.declared.len() - outside > MAX_DECLARED {
+                    return malformed("XML with too many namespace declarations");
+                }
+                if !is_root {
+                    self.declared_bytes += key.len() + value.len();
+                }
             }
             raw.push((key.to_owned(), declared.is_some(), value.into_owned()));
         }
@@ -370,8 +414,8 @@ impl<'a, N: Vocabulary> Xml<'a, N> {
     }
 
     fn resolve(&self, prefix: &str) -> Result<N, Failure> {
-        match self.bindings.iter().rev().find(|(known, _)| known == prefix) {
-            Some((_, ns)) => Ok(*ns),
+        match self.bindings.get(prefix).and_then(|all| all.last()) {
+            Some(ns) => Ok(*ns),
             None => malformed("XML with a prefix that stands for nothing"),
         }
     }
@@ -504,4 +548,79 @@ fn is_ncname(name: &str) -> bool {
 
 fn malformed<T>(problem: &str) -> Result<T, Failure> {
     Err(Failure::Malformed(problem.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+    enum Ns {
+        None,
+        Xml,
+        Xmlns,
+        A,
+        B,
+    }
+
+    impl Vocabulary for Ns {
+        const NONE: Self = Self::None;
+        const XML: Self = Self::Xml;
+        const XMLNS: Self = Self::Xmlns;
+
+        fn of(uri: &str) -> Self {
+            if uri.starts_with("urn:a") { Self::A } else { Self::B }
+        }
+
+        fn is_mixed(self) -> bool {
+            false
+        }
+    }
+
+    /// The vocabularies of the elements, in order.
+    fn read(text: &str) -> Result<Vec<Ns>, Failure> {
+        let mut xml: Xml<'_, Ns> = Xml::new(text, 2000);
+        let mut found = Vec::new();
+        while let Some(event) = xml.next()? {
+            if let Event::Start(element) = event {
+                found.push(element.name.ns);
+            }
+        }
+        Ok(found)
+    }
+
+    fn declarations(count: usize, uri: &str) -> String {
+        (0..count).map(|n| format!(" xmlns:p{n}=\"{uri}\"")).collect()
+    }
+
+    #[test]
+    fn prefixes_stand_for_the_innermost_declaration() {
+        let text = "<x xmlns=\"urn:a\"><p:y xmlns:p=\"urn:b\"><p:z xmlns:p=\"urn:a\"/><p:z/></p:y><x/></x>";
+        assert_eq!(read(text).unwrap(), [Ns::A, Ns::B, Ns::A, Ns::B, Ns::A]);
+        assert!(read("<x><p:y xmlns:p=\"urn:b\"/><p:y/></x>").is_err());
+    }
+
+    #[test]
+    fn attributes_and_declarations_without_end() {
+        let attributes: String = (0..501).map(|n| format!(" a{n}=\"\"")).collect();
+        assert!(read(&format!("<x{attributes}/>")).is_err());
+        assert!(read(&format!("<x{}/>", declarations(100, "urn:a"))).is_ok());
+        assert!(read(&format!("<x{}/>", declarations(101, "urn:a"))).is_err());
+        let nested = |depth: usize| {
+            let start = format!("<x{}>", declarations(100, "urn:a"));
+            format!("{}{}", start.repeat(depth), "</x>".repeat(depth))
+        };
+        assert!(read(&nested(10)).is_ok());
+        assert!(read(&nested(11)).is_err());
+    }
+
+    #[test]
+    fn long_declarations_around_many_elements() {
+        let text = |outer: usize, inner: usize| {
+            let long = format!(" xmlns:p=\"urn:{}\"", "a".repeat(outer));
+            format!("<x{long}><y xmlns:q=\"urn:{}\">{}</y></x>", "a".repeat(inner), "<z/>".repeat(1000))
+        };
+        assert!(read(&text(1 << 17, 1 << 10)).is_ok());
+        assert!(read(&text(1, 1 << 17)).is_err());
+    }
 }
