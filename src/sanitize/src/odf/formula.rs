@@ -4,17 +4,18 @@
 //! address and `#`. What Excel's and older grammars would see in the same text is looked for too, whatever prefix it has.
 
 use crate::markup::formula::{Token, refused_call, tokens};
+use crate::options::Links;
 use crate::report::What;
 
 /// Brackets in brackets that honest formulas have: references to columns of tables.
 const MAX_DEPTH: u32 = 4;
 
-/// The first reason why the text may not stay.
-pub(super) fn reaches_out(text: &str) -> Option<What> {
-    search(text, MAX_DEPTH)
+/// The first reason why the text may not stay; `links`: what becomes of addresses in the web.
+pub(super) fn reaches_out(text: &str, links: Links) -> Option<What> {
+    search(text, links, MAX_DEPTH)
 }
 
-fn search(text: &str, depth: u32) -> Option<What> {
+fn search(text: &str, links: Links, depth: u32) -> Option<What> {
     let tokens = tokens(text);
     let at = |n: usize| tokens.get(n);
     let has_item = tokens.contains(&Token::Sign('!'));
@@ -33,7 +34,7 @@ fn search(text: &str, depth: u32) -> Option<What> {
                 if depth == 0 || (!joined && !is_reference(inner)) {
                     return Some(What::ExternalReference);
                 }
-                if let Some(what) = search(inner, depth - 1) {
+                if let Some(what) = search(inner, links, depth - 1) {
                     return Some(what);
                 }
             }
@@ -41,6 +42,9 @@ fn search(text: &str, depth: u32) -> Option<What> {
                 return Some(What::ExternalReference);
             }
             Token::Word(word) if after == Some(&Token::Sign('(')) => {
+                if links == Links::Remove && is_hyperlink(word) && leads_away(at(n + 2)) {
+                    return Some(What::Link);
+                }
                 if let Some(what) = refused_call(word, at(n + 2), at(n + 3)) {
                     return Some(what);
                 }
@@ -52,6 +56,16 @@ fn search(text: &str, depth: u32) -> Option<What> {
         }
     }
     None
+}
+
+/// `HYPERLINK` behind any prefix.
+fn is_hyperlink(word: &str) -> bool {
+    word.rsplit('.').next().is_some_and(|last| last.eq_ignore_ascii_case("HYPERLINK"))
+}
+
+/// Whether a link's first argument is something else than a place in the document.
+fn leads_away(address: Option<&Token<'_>>) -> bool {
+    !matches!(address, Some(Token::Text(address)) if address.is_empty() || address.starts_with('#'))
 }
 
 /// `#REF!` and the other error values, behind nothing or behind the point of a sheet's name.
@@ -94,7 +108,7 @@ mod tests {
             "$Sheet1.$A$1:.$B$2",
             "'My Sheet'.A1:'My Sheet'.B2 Sheet2.C3",
         ] {
-            assert_eq!(reaches_out(formula), None, "{formula}");
+            assert_eq!(reaches_out(formula, Links::Keep), None, "{formula}");
         }
     }
 
@@ -115,12 +129,24 @@ mod tests {
             "of:=HYPERLINK([.A1])",
             "'file:///tmp/x.ods'#$Sheet1.A1:.B2",
         ] {
-            assert!(reaches_out(formula).is_some(), "{formula}");
+            assert!(reaches_out(formula, Links::Keep).is_some(), "{formula}");
         }
     }
 
     #[test]
     fn brackets_in_brackets_without_end() {
-        assert!(reaches_out(&"a[".repeat(100_000)).is_some());
+        assert!(reaches_out(&"a[".repeat(100_000), Links::Keep).is_some());
+    }
+
+    #[test]
+    fn web_addresses_in_calls_go_with_all_links() {
+        for formula in [
+            "of:=HYPERLINK(\"https://example.org/\";\"x\")",
+            "of:=1+hyperlink (\"mailto:a@b.de\")",
+            "of:=COM.MICROSOFT.HYPERLINK(\"https://h\")",
+        ] {
+            assert_eq!(reaches_out(formula, Links::Remove), Some(What::Link), "{formula}");
+        }
+        assert_eq!(reaches_out("of:=HYPERLINK(\"#Sheet2.A1\")", Links::Remove), None);
     }
 }

@@ -152,6 +152,7 @@ impl Rewriter<'_, '_> {
         let mut stands = true;
         let mut kept = Vec::with_capacity(element.attributes.len());
         let mut lost_formula = false;
+        let may_leave = self.job.options.links == Links::Keep;
         for attribute in std::mem::take(&mut element.attributes) {
             if attribute.name.ns == Ns::Xmlns {
                 // What stands for nothing known is only there for what is gone.
@@ -162,7 +163,7 @@ impl Rewriter<'_, '_> {
                 continue;
             }
             let reaches = match rules::is_formula(element, &attribute) {
-                true => formula::reaches_out(&attribute.value),
+                true => formula::reaches_out(&attribute.value, self.job.options.links),
                 false => None,
             };
             if let Some(what) = reaches {
@@ -171,7 +172,7 @@ impl Rewriter<'_, '_> {
                 lost_formula = true;
                 continue;
             }
-            match rules::refused(element, &attribute) {
+            match rules::refused(element, &attribute, may_leave) {
                 Some(what) => self.note(what),
                 None => kept.push(attribute),
             }
