@@ -190,14 +190,16 @@ impl Rewriter<'_, '_> {
         self.attributes(&mut frame);
         let mut kept = Vec::with_capacity(frame.children.len());
         let mut shows_something = false;
-        let mut lost = None;
+        // What had an address is a picture's place.
+        let mut lost: Option<(usize, Element)> = None;
+        let is_shown = |element: &Element| element.attributes.iter().any(is_href);
         for node in std::mem::take(&mut frame.children) {
             let Node::Element(child) = node else {
                 kept.push(node);
                 continue;
             };
             if is_embedded(&child) {
-                lost.get_or_insert((kept.len(), child.clone()));
+                lost = lost.or_else(|| is_shown(&child).then(|| (kept.len(), child.clone())));
                 kept.extend(self.element(child)?);
             } else if child.is(Ns::Draw, "image") {
                 match self.picture(&child)? {
@@ -205,9 +207,7 @@ impl Rewriter<'_, '_> {
                         shows_something = true;
                         kept.push(self.shown(child, &name)?);
                     }
-                    None => {
-                        lost.get_or_insert((kept.len(), child));
-                    }
+                    None => lost = lost.or_else(|| is_shown(&child).then(|| (kept.len(), child))),
                 }
             } else {
                 shows_something |= matches!(child.name.local(), "text-box" | "table");
@@ -219,9 +219,7 @@ impl Rewriter<'_, '_> {
             let name = if prefix.is_empty() { "image".to_owned() } else { format!("{prefix}:image") };
             let image = Element { name: Name::new(&name, Ns::Draw), children: Vec::new(), ..template };
             let blank = self.pictures.blank();
-            if image.attributes.iter().any(is_href) {
-                kept.insert(at, self.shown(image, &blank)?);
-            }
+            kept.insert(at, self.shown(image, &blank)?);
         }
         frame.children = kept;
         Ok(vec![Node::Element(frame)])

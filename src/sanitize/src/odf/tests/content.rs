@@ -192,6 +192,18 @@ fn object_without_a_picture_leaves_a_blank_one() {
 }
 
 #[test]
+fn object_without_an_address_leaves_the_place_of_its_picture() {
+    for (object, kept) in [
+        ("<draw:object><loext:p/></draw:object><draw:image xlink:href=\"./ObjectReplacements/\"/>", 1),
+        ("<draw:object/><draw:image/>", 0),
+        ("<draw:object/>", 0),
+    ] {
+        let rebuilt = paragraph(&format!("<draw:frame>{object}</draw:frame>")).rebuilt();
+        assert_eq!(rebuilt.content().matches("Pictures/image1.png").count(), kept, "{object}");
+    }
+}
+
+#[test]
 fn objects_under_other_prefixes_and_spellings() {
     let object = "<d:frame xmlns:d=\"urn:oasis:names:tc:opendocument:xmlns:drawing:1.0\"><d:object \
         xlink:href=\"./Object 1\"/></d:frame><frame xmlns=\"urn:oasis:names:tc:opendocument:xmlns:drawing:1.0\"><object \
