@@ -207,7 +207,7 @@ impl Rewriter<'_, '_> {
                         shows_something = true;
                         kept.push(self.shown(child, &name)?);
                     }
-                    None => lost = lost.or_else(|| is_shown(&child).then(|| (kept.len(), child))),
+                    None => lost = lost.or_else(|| is_shown(&child).then_some((kept.len(), child))),
                 }
             } else {
                 shows_something |= matches!(child.name.local(), "text-box" | "table");

@@ -361,7 +361,6 @@ fn is_address(text: &str) -> bool {
         "data:",
         "uno:",
         "ms-",
-        "search-ms:",
         "mhtml:",
         "mailto:",
         "\\\\",
@@ -376,7 +375,8 @@ fn is_address(text: &str) -> bool {
     let has_scheme = bare.split_once("://").is_some_and(|(scheme, _)| {
         scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
     });
-    has_scheme || SCHEMES.iter().any(|scheme| bare.starts_with(scheme))
+    let is_shell = bare.split_once(':').is_some_and(|(scheme, _)| scheme.ends_with("-ms"));
+    has_scheme || is_shell || SCHEMES.iter().any(|scheme| bare.starts_with(scheme))
 }
 
 /// A place in the document itself.
