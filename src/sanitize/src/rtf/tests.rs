@@ -407,12 +407,19 @@ fn one_programs_name_stays_without_its_version() {
 }
 
 #[test]
-fn numbers_of_one_paragraph_look_ahead_once() {
-    let long = "x".repeat(1 << 16);
-    let numbers = "{\\pntext 1.}".repeat(2000);
-    let (text, _) = body(&format!("{numbers}{long}\\ls1\\par{{\\pntext 2.}}\\pard\\ls1 a\\par"));
-    // The word behind too many bytes is not seen; that of the next paragraph is.
-    assert!(!text.starts_with("{\\listtext") && text.contains("{\\listtext 2.}"));
+fn numbers_look_ahead_once_a_paragraph_and_not_far() {
+    let next = "{\\pntext 2.}\\pard\\ls1 a\\par";
+    for paragraph in [
+        format!("{{\\pntext 1.}}{}\\ls1\\par", "x".repeat(1 << 16)),
+        format!("{}\\ls1\\par", "{\\pntext 1.}".repeat(100)),
+    ] {
+        let (text, _) = body(&format!("{paragraph}{next}"));
+        assert!(text.contains("{\\listtext 2.}"));
+        assert_eq!(text.contains("{\\listtext 1.}"), paragraph.len() < 1 << 16);
+    }
+    // The first answer holds for the whole paragraph, wherever its later numbers could look.
+    let (text, _) = body(&format!("{}\\ls1\\par{next}", "{\\pntext 1.}".repeat(2000)));
+    assert!(text.contains("{\\listtext 2.}") && !text.contains("{\\listtext 1.}"));
 }
 
 // --- shapes and pictures ---
