@@ -14,13 +14,15 @@
 //! | module | question it answers |
 //! |---|---|
 //! | `package` | which members, which type, encrypted or signed? |
-//! | `rewrite`, `rules` | what may stand inside a kept part? **the allow list** is `namespace` and `rules` |
+//! | `allow`, `namespace` | which names may stand in a kept part? **the allow list** |
+//! | `rewrite`, `rules` | what must an element or attribute be like besides? |
 //! | `formula` | which formulas may stay? |
 //! | `settings`, `meta` | which settings, and what of the document's description? |
 //! | `svm` | what may stand inside LibreOffice's own metafiles? |
 //! | `xml`, `namespace` | which XML vocabularies are known? |
 //! | `verify` | is everything that must be gone gone? |
 
+mod allow;
 mod formula;
 mod meta;
 mod namespace;

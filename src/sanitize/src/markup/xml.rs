@@ -4,6 +4,9 @@
 //! in it that we did not. Read: UTF-8 or UTF-16 with a mark, XML 1.0, one root, namespaces declared, no document type, no entity but the
 //! five predefined and character numbers, a bounded depth. Comments and processing instructions are not passed on.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, HashSet};
 use std::fmt::Debug;
 use std::hash::Hash;
@@ -17,6 +20,19 @@ use crate::failure::Failure;
 
 /// Microsoft Office's spelling, line break included, so that its parts come out as they went in.
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\r\n";
+
+/// Attributes of one element; honest ones have some dozens.
+const MAX_ATTRIBUTES: usize = 500;
+
+/// Namespaces that one element declares; root elements of LibreOffice have some forty.
+const MAX_DECLARED: usize = 100;
+
+/// Namespace declarations in force at once.
+const MAX_BINDINGS: usize = 1000;
+
+/// Bytes of declarations that all elements of a part have around them, those of the root left out: so much may be
+/// written again when elements are lifted out of others.
+const MAX_INHERITED: usize = 64 << 20;
 
 /// The namespaces that one family of formats tells apart.
 pub(crate) trait Vocabulary: Copy + Eq + Hash + Debug {
@@ -186,9 +202,15 @@ pub(crate) struct Xml<'a, N> {
     /// Read already, but a text before it had to be handed out first.
     pending: Option<Raw<'a>>,
     is_ascii: bool,
-    /// Open elements: how many namespace bindings were in force outside.
-    open: Vec<usize>,
-    bindings: Vec<(String, N)>,
+    /// Open elements: how many namespace declarations were in force outside, and their bytes without the root's.
+    open: Vec<(usize, usize)>,
+    /// Prefixes that were declared, in order.
+    declared: Vec<Rc<str>>,
+    /// What each prefix stands for, the innermost last.
+    bindings: HashMap<Rc<str>, Vec<N>>,
+    /// Bytes of the declarations in force, and of those around all elements so far.
+    declared_bytes: usize,
+    inherited: usize,
     names: HashMap<String, Vec<Rc<Name<N>>>>,
     /// A self-closing tag still owes its end.
     owes_end: bool,
@@ -205,7 +227,10 @@ impl<'a, N: Vocabulary> Xml<'a, N> {
             pending: None,
             is_ascii: text.is_ascii(),
             open: Vec::new(),
-            bindings: vec![("xml".to_owned(), N::XML)],
+            declared: Vec::new(),
+            bindings: HashMap::from([(Rc::from("xml"), vec![N::XML])]),
+            declared_bytes: 0,
+            inherited: 0,
             names: HashMap::new(),
             owes_end: false,
             started: false,
@@ -296,8 +321,13 @@ impl<'a, N: Vocabulary> Xml<'a, N> {
     }
 
     fn end(&mut self) -> Result<Option<Event<N>>, Failure> {
-        let Some(outside) = self.open.pop() else { return malformed("XML with an end tag too many") };
-        self.bindings.truncate(outside);
+        let Some((outside, bytes)) = self.open.pop() else {
+            return malformed("XML with an end tag too many");
+        };
+        for prefix in self.declared.drain(outside..) {
+            self.bindings.get_mut(&prefix).and_then(Vec::pop);
+        }
+        self.declared_bytes = bytes;
         Ok(Some(Event::End))
     }
 
@@ -312,8 +342,17 @@ impl<'a, N: Vocabulary> Xml<'a, N> {
                 limit: u64::try_from(self.max_nesting).unwrap_or(u64::MAX),
             });
         }
+        self.inherited = self.inherited.saturating_add(self.declared_bytes);
+        if self.inherited > MAX_INHERITED {
+            return malformed("XML with too many namespace declarations");
+        }
+        if tag.attributes().with_checks(false).count() > MAX_ATTRIBUTES {
+            return malformed("XML with an element of too many attributes");
+        }
         self.started = true;
-        self.open.push(self.bindings.len());
+        let is_root = self.open.is_empty();
+        let outside = self.declared.len();
+        self.open.push((outside, self.declared_bytes));
         let mut raw = Vec::new();
         for attribute in tag.attributes() {
             let attribute = attribute.map_err(Failure::malformed)?;
@@ -331,7 +370,15 @@ impl<'a, N: Vocabulary> Xml<'a, N> {
                 if matches!(prefix, "xml" | "xmlns") || (value.is_empty() && !prefix.is_empty()) {
                     return malformed("XML with a reserved namespace prefix");
                 }
-                self.bindings.push((prefix.to_owned(), N::of(&value)));
+                let prefix = Rc::<str>::from(prefix);
+                self.bindings.entry(Rc::clone(&prefix)).or_default().push(N::of(&value));
+                self.declared.push(prefix);
+                if self.declared.len() > MAX_BINDINGS || self.declared.len() - outside > MAX_DECLARED {
+                    return malformed("XML with too many namespace declarations");
+                }
+                if !is_root {
+                    self.declared_bytes += key.len() + value.len();
+                }
             }
             raw.push((key.to_owned(), declared.is_some(), value.into_owned()));
         }
@@ -370,8 +417,8 @@ impl<'a, N: Vocabulary> Xml<'a, N> {
     }
 
     fn resolve(&self, prefix: &str) -> Result<N, Failure> {
-        match self.bindings.iter().rev().find(|(known, _)| known == prefix) {
-            Some((_, ns)) => Ok(*ns),
+        match self.bindings.get(prefix).and_then(|all| all.last()) {
+            Some(ns) => Ok(*ns),
             None => malformed("XML with a prefix that stands for nothing"),
         }
     }

@@ -10,12 +10,12 @@ use crate::report::What;
 /// Brackets in brackets that honest formulas have: references to columns of tables.
 const MAX_DEPTH: u32 = 4;
 
-/// The first reason why the text may not stay.
-pub(super) fn reaches_out(text: &str) -> Option<What> {
-    search(text, MAX_DEPTH)
+/// The first reason why the text may not stay; `links`: what becomes of addresses in the web.
+pub(super) fn reaches_out(text: &str, links: Links) -> Option<What> {
+    search(text, links, MAX_DEPTH)
 }
 
-fn search(text: &str, depth: u32) -> Option<What> {
+fn search(text: &str, links: Links, depth: u32) -> Option<What> {
     let tokens = tokens(text);
     let at = |n: usize| tokens.get(n);
     let has_item = tokens.contains(&Token::Sign('!'));
@@ -34,7 +34,7 @@ fn search(text: &str, depth: u32) -> Option<What> {
                 if depth == 0 || (!joined && !is_reference(inner)) {
                     return Some(What::ExternalReference);
                 }
-                if let Some(what) = search(inner, depth - 1) {
+                if let Some(what) = search(inner, links, depth - 1) {
                     return Some(what);
                 }
             }
@@ -42,7 +42,7 @@ fn search(text: &str, depth: u32) -> Option<What> {
                 return Some(What::ExternalReference);
             }
             Token::Word(word) if after == Some(&Token::Sign('(')) => {
-                if let Some(what) = refused_call(word, at(n + 2), at(n + 3), Links::Keep) {
+                if let Some(what) = refused_call(word, at(n + 2), at(n + 3), links) {
                     return Some(what);
                 }
             }
@@ -95,7 +95,7 @@ mod tests {
             "$Sheet1.$A$1:.$B$2",
             "'My Sheet'.A1:'My Sheet'.B2 Sheet2.C3",
         ] {
-            assert_eq!(reaches_out(formula), None, "{formula}");
+            assert_eq!(reaches_out(formula, Links::Keep), None, "{formula}");
         }
     }
 
@@ -116,12 +116,24 @@ mod tests {
             "of:=HYPERLINK([.A1])",
             "'file:///tmp/x.ods'#$Sheet1.A1:.B2",
         ] {
-            assert!(reaches_out(formula).is_some(), "{formula}");
+            assert!(reaches_out(formula, Links::Keep).is_some(), "{formula}");
         }
     }
 
     #[test]
     fn brackets_in_brackets_without_end() {
-        assert!(reaches_out(&"a[".repeat(100_000)).is_some());
+        assert!(reaches_out(&"a[".repeat(100_000), Links::Keep).is_some());
+    }
+
+    #[test]
+    fn web_addresses_in_calls_go_with_all_links() {
+        for formula in [
+            "of:=HYPERLINK(\"https://example.org/\";\"x\")",
+            "of:=1+hyperlink (\"mailto:a@b.de\")",
+            "of:=COM.MICROSOFT.HYPERLINK(\"https://h\")",
+        ] {
+            assert_eq!(reaches_out(formula, Links::Remove), Some(What::Link), "{formula}");
+        }
+        assert_eq!(reaches_out("of:=HYPERLINK(\"#Sheet2.A1\")", Links::Remove), None);
     }
 }

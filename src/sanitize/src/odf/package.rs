@@ -30,9 +30,7 @@ impl<'a> Package<'a> {
         package.read_manifest(format, job)?;
         let is_signed = package.members.keys().any(|name| lost(name) == What::Signature);
         if is_signed && job.options.signed == Signed::Quarantine {
-            return Err(Failure::Refused(
-                "the document has a digital signature, which a rebuilt copy cannot keep".to_owned(),
-            ));
+            return Err(Failure::signed());
         }
         Ok(package)
     }

@@ -152,6 +152,7 @@ impl Rewriter<'_, '_> {
         let mut stands = true;
         let mut kept = Vec::with_capacity(element.attributes.len());
         let mut lost_formula = false;
+        let may_leave = self.job.options.links == Links::Keep;
         for attribute in std::mem::take(&mut element.attributes) {
             if attribute.name.ns == Ns::Xmlns {
                 // What stands for nothing known is only there for what is gone.
@@ -162,7 +163,7 @@ impl Rewriter<'_, '_> {
                 continue;
             }
             let reaches = match rules::is_formula(element, &attribute) {
-                true => formula::reaches_out(&attribute.value),
+                true => formula::reaches_out(&attribute.value, self.job.options.links),
                 false => None,
             };
             if let Some(what) = reaches {
@@ -171,7 +172,7 @@ impl Rewriter<'_, '_> {
                 lost_formula = true;
                 continue;
             }
-            match rules::refused(element, &attribute) {
+            match rules::refused(element, &attribute, may_leave) {
                 Some(what) => self.note(what),
                 None => kept.push(attribute),
             }
@@ -189,14 +190,16 @@ impl Rewriter<'_, '_> {
         self.attributes(&mut frame);
         let mut kept = Vec::with_capacity(frame.children.len());
         let mut shows_something = false;
-        let mut lost = None;
+        // What had an address is a picture's place.
+        let mut lost: Option<(usize, Element)> = None;
+        let is_shown = |element: &Element| element.attributes.iter().any(is_href);
         for node in std::mem::take(&mut frame.children) {
             let Node::Element(child) = node else {
                 kept.push(node);
                 continue;
             };
             if is_embedded(&child) {
-                lost.get_or_insert((kept.len(), child.clone()));
+                lost = lost.or_else(|| is_shown(&child).then(|| (kept.len(), child.clone())));
                 kept.extend(self.element(child)?);
             } else if child.is(Ns::Draw, "image") {
                 match self.picture(&child)? {
@@ -204,9 +207,7 @@ impl Rewriter<'_, '_> {
                         shows_something = true;
                         kept.push(self.shown(child, &name)?);
                     }
-                    None => {
-                        lost.get_or_insert((kept.len(), child));
-                    }
+                    None => lost = lost.or_else(|| is_shown(&child).then_some((kept.len(), child))),
                 }
             } else {
                 shows_something |= matches!(child.name.local(), "text-box" | "table");
@@ -218,9 +219,7 @@ impl Rewriter<'_, '_> {
             let name = if prefix.is_empty() { "image".to_owned() } else { format!("{prefix}:image") };
             let image = Element { name: Name::new(&name, Ns::Draw), children: Vec::new(), ..template };
             let blank = self.pictures.blank();
-            if image.attributes.iter().any(is_href) {
-                kept.insert(at, self.shown(image, &blank)?);
-            }
+            kept.insert(at, self.shown(image, &blank)?);
         }
         frame.children = kept;
         Ok(vec![Node::Element(frame)])

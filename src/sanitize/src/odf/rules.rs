@@ -1,5 +1,7 @@
-//! What may not stand in a kept part: elements and attributes that run, fetch, embed, or lead to a part that is gone.
+//! What becomes of each element and attribute of a kept part? What is not on the [allow list](super::allow) goes; of the
+//! rest what runs, fetches, embeds, or leads to a part that is gone. The names listed here only say what to report.
 
+use super::allow;
 use super::namespace::Ns;
 use super::xml::{Attribute, Element};
 use crate::markup::link;
@@ -142,8 +144,18 @@ pub(super) fn fate(element: &Element) -> Fate {
         (Ns::Table, "table") if element.attribute("name").is_some_and(|name| name.contains("'#")) => {
             Drop(What::ExternalReference)
         }
-        _ => Keep,
+        (ns, local) if allow::element(ns, local) => Keep,
+        _ if holds_text(element) => Unwrap(Some(What::UnknownPart)),
+        _ => Drop(What::UnknownPart),
     }
+}
+
+/// Whether an unknown element stands around a text that the document shows.
+fn holds_text(element: &Element) -> bool {
+    let is_shown = |element: &Element| {
+        element.name.ns == Ns::Text && matches!(element.name.local(), "p" | "h" | "span" | "list" | "a")
+    };
+    (element.name.ns == Ns::Text && !element.text().trim().is_empty()) || element.find(&is_shown).is_some()
 }
 
 /// What a form field of Word shows; the code of any other field would be live again in a Word document.
@@ -244,7 +256,7 @@ pub(super) fn is_formula(element: &Element, attribute: &Attribute) -> bool {
 }
 
 /// What becomes of an attribute that is no picture's and no link's address; `Some`: it goes.
-pub(super) fn refused(element: &Element, attribute: &Attribute) -> Option<What> {
+pub(super) fn refused(element: &Element, attribute: &Attribute, may_leave: bool) -> Option<What> {
     let (ns, local, text) = (attribute.name.ns, attribute.name.local(), attribute.value.as_str());
     match (ns, local) {
         (Ns::Unknown | Ns::Xforms, _) => Some(What::UnknownPart),
@@ -296,24 +308,45 @@ pub(super) fn refused(element: &Element, attribute: &Attribute) -> Option<What> 
         ) => Some(What::DataConnection),
         (Ns::Form, "button-type") if text != "push" => Some(What::Action),
         (Ns::Office, "target-frame" | "server-map") if element.name.ns == Ns::Form => Some(What::Action),
+        _ if !allow::attribute(ns, local) => Some(What::UnknownPart),
+        _ if local == "url" || local.ends_with("-url") => {
+            (!is_link(text.trim(), may_leave)).then_some(What::Link)
+        }
         _ if text.starts_with("ecma.office-open-") || text.ends_with(".field.code") => Some(What::Field),
         _ if is_text(attribute) => None,
-        _ if names_a_program(text) => Some(What::Link),
+        _ if local.starts_with("protection-key-digest-algorithm") && text.starts_with(ALGORITHMS) => None,
+        _ if is_address(text) => Some(What::Link),
         _ => None,
     }
 }
+
+/// How the names of digest algorithms begin.
+const ALGORITHMS: &str = "http://www.w3.org/";
 
 /// Attributes that hold a text or a name as the author wrote it.
 fn is_text(attribute: &Attribute) -> bool {
     let local = attribute.name.local();
     matches!(
         local,
-        "string-value" | "title" | "author" | "note" | "annote" | "label" | "value" | "current-value"
+        "string-value"
+            | "title"
+            | "author"
+            | "note"
+            | "annote"
+            | "howpublished"
+            | "identifier"
+            | "label"
+            | "description"
+            | "value"
+            | "current-value"
+            | "num-prefix"
+            | "num-suffix"
     ) || local.ends_with("name")
+        || local.starts_with("custom")
 }
 
-/// Addresses that office programs run or load, whatever attribute they stand in.
-fn names_a_program(text: &str) -> bool {
+/// Addresses of any scheme, and what office programs run or load without one, whatever attribute they stand in.
+fn is_address(text: &str) -> bool {
     const SCHEMES: &[&str] = &[
         "vnd.sun.star",
         "script:",
@@ -327,14 +360,23 @@ fn names_a_program(text: &str) -> bool {
         "file:",
         "data:",
         "uno:",
+        "ms-",
+        "mhtml:",
+        "mailto:",
+        "\\\\",
+        "//",
     ];
     let bare: String = text
         .chars()
         .filter(|c| !c.is_whitespace() && !c.is_control())
-        .take(20)
+        .take(40)
         .collect::<String>()
         .to_ascii_lowercase();
-    SCHEMES.iter().any(|scheme| bare.starts_with(scheme))
+    let has_scheme = bare.split_once("://").is_some_and(|(scheme, _)| {
+        scheme.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
+    });
+    let is_shell = bare.split_once(':').is_some_and(|(scheme, _)| scheme.ends_with("-ms"));
+    has_scheme || is_shell || SCHEMES.iter().any(|scheme| bare.starts_with(scheme))
 }
 
 /// A place in the document itself.

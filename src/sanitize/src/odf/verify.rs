@@ -13,6 +13,7 @@ use crate::failure::Failure;
 use crate::format::Format;
 use crate::job::Job;
 use crate::markup::link;
+use crate::options::Links;
 use crate::report::plain;
 use crate::zip_structure::{Entry, Method, Zip};
 
@@ -150,7 +151,7 @@ fn search(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result<(), Failure
             "mimetype" | "META-INF/manifest.xml" => continue,
             "content.xml" | "styles.xml" | "settings.xml" | "meta.xml" => {
                 referred.insert((*name).to_owned());
-                part(name, &entry.expand()?, nesting, &mut referred)?;
+                part(name, &entry.expand()?, job, &mut referred)?;
             }
             picture if picture.starts_with("Pictures/image") => is_picture(picture, &entry.expand()?)?,
             _ => return unproved(name, "is no member of a rebuilt document"),
@@ -212,18 +213,23 @@ fn is_picture(name: &str, content: &[u8]) -> Result<(), Failure> {
 }
 
 /// Searches one XML part; notes the members that it refers to.
-fn part(name: &str, content: &[u8], nesting: u32, referred: &mut BTreeSet<String>) -> Result<(), Failure> {
+fn part(name: &str, content: &[u8], job: &Job<'_>, referred: &mut BTreeSet<String>) -> Result<(), Failure> {
     let text = decode(content)?;
-    let mut xml = Xml::new(&text, nesting);
+    let mut xml = Xml::new(&text, job.limits.max_nesting);
     while let Some(event) = xml.next()? {
         if let Event::Start(element) = event {
-            check_element(name, &element, referred)?;
+            check_element(name, &element, job.options.links, referred)?;
         }
     }
     Ok(())
 }
 
-fn check_element(name: &str, element: &Element, referred: &mut BTreeSet<String>) -> Result<(), Failure> {
+fn check_element(
+    name: &str,
+    element: &Element,
+    links: Links,
+    referred: &mut BTreeSet<String>,
+) -> Result<(), Failure> {
     let local = element.name.local();
     if ELEMENTS.contains(&local) {
         return unproved(name, &format!("has the element {local}"));
@@ -235,36 +241,24 @@ fn check_element(name: &str, element: &Element, referred: &mut BTreeSet<String>)
         }
         let lower: String = value.chars().filter(|c| !c.is_whitespace()).take(48).collect();
         let lower = lower.to_ascii_lowercase();
+        let may_lead = value.starts_with('#') || (links == Links::Keep && link::is_web(value));
         let problem = match key {
             _ if ATTRIBUTES.contains(&key) => "must not be there",
             "name" if name == "settings.xml" && SETTINGS.contains(&value) => "names a setting that must go",
             _ if lower.starts_with("ecma.office-open-") || lower.ends_with(".field.code") => {
                 "is a field's code"
             }
-            "href" if local == "a" && (value.starts_with('#') || link::is_web(value)) => continue,
+            "href" if local == "a" && may_lead => continue,
             "href" if local != "a" && value.starts_with("Pictures/image") => {
                 referred.insert(value.to_owned());
                 continue;
             }
             "href" => "leads outside",
-            _ if [
-                "vnd.sun.star",
-                "javascript:",
-                "vbscript:",
-                "macro:",
-                "script:",
-                ".uno:",
-                "slot:",
-                "file:",
-            ]
-            .iter()
-            .any(|scheme| lower.starts_with(scheme))
-                && !is_text(key) =>
-            {
-                "fetches or runs something"
-            }
+            "url" | "local-url" | "target-url" if may_lead => continue,
+            _ if key.contains("url") && attribute.name.ns != Ns::Config => "leads outside",
+            _ if is_address(&lower) && !is_text(key) && !is_algorithm(key, &lower) => "is an address",
             "formula" | "expression" | "condition" | "cell-range-address" | "print-ranges"
-                if attribute.name.ns != Ns::Draw && formula::reaches_out(value).is_some() =>
+                if attribute.name.ns != Ns::Draw && formula::reaches_out(value, links).is_some() =>
             {
                 "reaches outside"
             }
@@ -277,9 +271,36 @@ fn check_element(name: &str, element: &Element, referred: &mut BTreeSet<String>)
 
 /// Attributes that hold a text or a name as the author wrote it.
 fn is_text(key: &str) -> bool {
-    const TEXTS: &[&str] =
-        &["string-value", "title", "author", "note", "annote", "label", "value", "current-value"];
-    key.ends_with("name") || TEXTS.contains(&key)
+    const TEXTS: &str = "string-value title author note annote label value current-value howpublished identifier \
+        description num-prefix num-suffix custom1 custom2 custom3 custom4 custom5";
+    key.ends_with("name") || TEXTS.split(' ').any(|text| text == key)
+}
+
+/// The name of a digest algorithm.
+fn is_algorithm(key: &str, value: &str) -> bool {
+    key.contains("digest-algorithm") && value.starts_with("http://www.w3.org/")
+}
+
+/// Whether a value (in small letters, without blanks) reads as an address to any program.
+fn is_address(value: &str) -> bool {
+    const RUN: &[&str] =
+        &["javascript", "vbscript", "macro", "script", ".uno", "slot", "file", "mhtml", "data"];
+    let Some((scheme, rest)) = value.split_once(':') else {
+        return value.starts_with(['\\', '/']) && is_remote(value);
+    };
+    let is_scheme = scheme.starts_with(|c: char| c.is_ascii_alphabetic() || c == '.')
+        && scheme.chars().all(|c| c.is_ascii_alphanumeric() || "+-.".contains(c));
+    is_remote(value)
+        || (is_scheme
+            && (is_remote(rest)
+                || RUN.contains(&scheme)
+                || scheme.starts_with("vnd.sun.star")
+                || scheme.starts_with("ms-")
+                || scheme.ends_with("-ms")))
+}
+
+fn is_remote(value: &str) -> bool {
+    value.starts_with("\\\\") || value.starts_with("//")
 }
 
 fn unproved<T>(what: &str, problem: &str) -> Result<T, Failure> {

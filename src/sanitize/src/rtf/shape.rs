@@ -61,6 +61,17 @@ const NAMES: &str = "\
     tableProperties tableRowProperties top txdir txflTextFlow wzDescription wzName WrapText \
     xLimo yLimo";
 
+/// Properties that are lists of numbers.
+const ARRAYS: &str = "\
+    fillShadeColors lineDashStyle pAdjustHandles pConnectionSites pConnectionSitesDir pGuides pInscribe pSegmentInfo \
+    pVerticies pWrapPolygonVertices tableRowProperties";
+
+/// Bytes of such a list.
+pub(super) const MAX_ARRAY: usize = 1 << 20;
+
+/// Sizes of their items in bytes ([MS-ODRAW] 2.2.51, `IMsoArray`); the last stands for 4.
+const ITEM_SIZES: [&str; 6] = ["2", "4", "8", "16", "24", "65520"];
+
 static ALLOWED: LazyLock<HashSet<&'static str>> = LazyLock::new(|| NAMES.split_ascii_whitespace().collect());
 
 /// Why a property may not stay.
@@ -78,9 +89,59 @@ pub(super) fn refused(name: &str) -> Option<What> {
     })
 }
 
+pub(super) fn is_array(name: &str) -> bool {
+    ARRAYS.split_ascii_whitespace().any(|array| array == name)
+}
+
+/// A list of numbers written anew, `size;count;item;…` with items such as `7` or `(7,8)`, or one number; `None`: it is
+/// neither, and readers have trusted its numbers (CVE-2010-3333).
+pub(super) fn array(text: &str) -> Option<String> {
+    let number = |text: &str| text.trim().parse::<i64>().ok().map(|number| number.to_string());
+    let item = |text: &str| match text.trim().strip_prefix('(') {
+        None => number(text),
+        Some(tuple) => {
+            let numbers: Option<Vec<_>> = tuple.strip_suffix(')')?.split(',').map(number).collect();
+            let numbers = numbers.filter(|numbers| numbers.len() <= 8)?;
+            Some(format!("({})", numbers.join(",")))
+        }
+    };
+    let mut parts = text.trim().trim_end_matches(';').split(';');
+    let (size, count) = (parts.next()?, parts.next());
+    let Some(count) = count else { return number(size) };
+    let items: Vec<_> = parts.map(item).collect::<Option<_>>()?;
+    let size = ITEM_SIZES.into_iter().find(|known| *known == size.trim())?;
+    if count.trim().parse() != Ok(items.len()) || items.len() > usize::from(u16::MAX) {
+        return None;
+    }
+    Some([&[size.to_owned(), items.len().to_string()], items.as_slice()].concat().join(";"))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn arrays_hold_as_many_items_as_they_say() {
+        assert_eq!(array("8;2;(0,0);(-5, 21600)").as_deref(), Some("8;2;(0,0);(-5,21600)"));
+        assert_eq!(array("2;3;16384;+1;45824;").as_deref(), Some("2;3;16384;1;45824"));
+        assert_eq!(array("4;0").as_deref(), Some("4;0"));
+        assert_eq!(array("12").as_deref(), Some("12"));
+        for bad in [
+            "",
+            "1;1;11111111acc8",
+            "8;3;(0,0);(1,1)",
+            "8;65535",
+            "8;1;(0,0);(1,1)",
+            "3;1;0",
+            "8;1;(0,0",
+            "8;1;x",
+            "8;-1",
+            "8;1;(1,2,3,4,5,6,7,8,9)",
+            "99999999999999999999",
+        ] {
+            assert_eq!(array(bad), None, "{bad}");
+        }
+    }
 
     #[test]
     fn names_of_files_addresses_and_packages_are_refused() {

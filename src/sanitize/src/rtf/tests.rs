@@ -406,7 +406,56 @@ fn one_programs_name_stays_without_its_version() {
     assert_eq!((text.as_str(), removed), ("{\\*\\generator LibreOffice}a", vec![What::Metadata]));
 }
 
+#[test]
+fn numbers_look_ahead_once_a_paragraph_and_not_far() {
+    let next = "{\\pntext 2.}\\pard\\ls1 a\\par";
+    for paragraph in [
+        format!("{{\\pntext 1.}}{}\\ls1\\par", "x".repeat(1 << 16)),
+        format!("{}\\ls1\\par", "{\\pntext 1.}".repeat(100)),
+    ] {
+        let (text, _) = body(&format!("{paragraph}{next}"));
+        assert!(text.contains("{\\listtext 2.}"));
+        assert_eq!(text.contains("{\\listtext 1.}"), paragraph.len() < 1 << 16);
+    }
+    // The first answer holds for the whole paragraph, wherever its later numbers could look.
+    let (text, _) = body(&format!("{}\\ls1\\par{next}", "{\\pntext 1.}".repeat(2000)));
+    assert!(text.contains("{\\listtext 2.}") && !text.contains("{\\listtext 1.}"));
+}
+
 // --- shapes and pictures ---
+
+#[test]
+fn shape_arrays_that_say_other_lengths() {
+    let shape = |name: &str, value: &str| {
+        format!(
+            "{{\\shp{{\\*\\shpinst{{\\sp{{\\sn {name}}}{{\\sv {value}}}}}{{\\sp{{\\sn fFlipH}}{{\\sv 0}}}}{{\\shptxt x}}}}}}"
+        )
+    };
+    for value in ["8;2;(0,0);(10,-10)", "2;3;16384;45824;1", "4;0", "7"] {
+        kept(&shape("pVerticies", value));
+    }
+    for name in
+        ["pVerticies", "pSegmentInfo", "pGuides", "pAdjustHandles", "pWrapPolygonVertices", "fillShadeColors"]
+    {
+        for value in [
+            "1;1;0123456789abcdef",
+            "8;9;(0,0)",
+            "8;1;(0,0){\\b x}y",
+            "8;1;\\'41",
+            "x",
+            "{\\object x}",
+            "\\u233?",
+        ] {
+            let (text, _) = body(&shape(name, value));
+            assert_eq!(
+                text, "{\\shp{\\*\\shpinst{\\sp{\\sn fFlipH}{\\sv 0}}{\\shptxt x}}}",
+                "{name} {value}"
+            );
+        }
+        let (text, _) = body(&format!("{{\\sp{{\\sn {name}}}\\sv 1;1;acc8}}x"));
+        assert!(!text.contains("acc8") && text.ends_with('x'), "{text}");
+    }
+}
 
 #[test]
 fn shape_properties_that_name_something_outside() {

@@ -59,6 +59,8 @@ struct Group {
     is_new: bool,
     /// Text of an instruction, digits of a picture, a shape property's name.
     text: String,
+    /// Name of the shape property that it is.
+    property: String,
     /// A field stands in the instruction before any text.
     is_computed: bool,
 }
@@ -89,18 +91,20 @@ fn prove(bytes: &[u8], job: &Job<'_>) -> Result<(), String> {
                     name: String::new(),
                     is_new: true,
                     text: String::new(),
+                    property: String::new(),
                     is_computed: false,
                 });
             }
             '}' => {
                 let group = groups.pop().ok_or("a brace closes nothing")?;
-                check_group(&group, job)?;
+                check_group(&group, groups.last(), job)?;
                 match groups.last_mut() {
                     // A group without a word of its own belongs to what is around it.
                     Some(outer) if group.name.is_empty() => {
                         outer.is_computed |= group.is_computed && outer.text.trim().is_empty();
                         outer.text.push_str(&group.text);
                     }
+                    Some(outer) if group.name == "sn" => outer.property = group.text,
                     Some(outer) if group.name == "field" => outer.is_computed |= outer.text.trim().is_empty(),
                     Some(_) => {}
                     None if rest.is_empty() => return Ok(()),
@@ -216,7 +220,7 @@ fn check_word(
     Ok(())
 }
 
-fn check_group(group: &Group, job: &Job<'_>) -> Result<(), String> {
+fn check_group(group: &Group, outer: Option<&Group>, job: &Job<'_>) -> Result<(), String> {
     match group.name.as_str() {
         "fldinst" => {
             let is_link = group.text.trim_start().to_ascii_uppercase().starts_with("HYPERLINK");
@@ -228,6 +232,9 @@ fn check_group(group: &Group, job: &Job<'_>) -> Result<(), String> {
         "sn" if shape::refused(&group.text).is_some() => {
             Err("a shape property that is not allowed is still there".to_owned())
         }
+        "sv" if !is_array(&group.text) && outer.is_some_and(|outer| shape::is_array(&outer.property)) => {
+            Err("a shape property that is no list of numbers is still there".to_owned())
+        }
         "generator" if group.text != KNOWN_PROGRAM => Err("the program's name is still there".to_owned()),
         "pict" => check_picture(&group.text),
         _ => Ok(()),
@@ -235,6 +242,15 @@ fn check_group(group: &Group, job: &Job<'_>) -> Result<(), String> {
 }
 
 /// `word digits`.
+/// A number, or a list with as many items as it says.
+fn is_array(text: &str) -> bool {
+    let items = text.split(';').count();
+    let count = text.split(';').nth(1);
+    !text.is_empty()
+        && text.chars().all(|c| c.is_ascii_digit() || matches!(c, ';' | ',' | '(' | ')' | '-'))
+        && count.map_or(items == 1, |count| count.parse() == Ok(items - 2))
+}
+
 fn check_picture(text: &str) -> Result<(), String> {
     let (kind, digits) = text.split_once(' ').ok_or("a picture has no kind")?;
     let data = hex::decode(digits).map_err(|_| "a picture's data is not digits".to_owned())?;

@@ -31,8 +31,12 @@ const MAX_FONTS: u32 = 10_000;
 /// Letters of a shape property's name; all on the list are shorter.
 const MAX_SHAPE_NAME: usize = 64;
 
-/// Tokens that are looked through for the end of a paragraph.
+/// Tokens and bytes that are looked through for the end of a paragraph.
 const LOOK_AHEAD: usize = 500;
+const LOOK_AHEAD_BYTES: usize = 64 << 10;
+
+/// Words that end a paragraph.
+const PARAGRAPH_ENDS: &[&str] = &["par", "cell", "nestcell", "row", "sect"];
 
 /// What stays of a generator's name.
 pub(super) const KNOWN_PROGRAM: &str = "LibreOffice";
@@ -51,6 +55,8 @@ enum Content {
     Picture,
     ShapeProperty,
     ShapeName,
+    /// A property's list of numbers.
+    ShapeArray,
     Twice,
     Properties,
 }
@@ -70,6 +76,8 @@ struct Group {
     has_new_picture: bool,
     /// A shape's property, whose name is on the list.
     is_named: bool,
+    /// Its value is a list of numbers.
+    is_array: bool,
     /// A paragraph's number, which is written with the paragraph's text.
     is_number: bool,
     before: Mark,
@@ -95,11 +103,14 @@ struct Walk<'a, 'j, 'l> {
     fields: Vec<Field>,
     picture: Option<Picture>,
     shape_name: String,
+    shape_array: String,
     encoding: &'static Encoding,
     /// Characters still to be left out behind `\u`.
     to_skip: usize,
     /// The paragraph is in a list.
     in_list: bool,
+    /// The same where it ends, once that was looked for.
+    list_ahead: Option<bool>,
     /// Its number, to be written before its text.
     number: Option<Vec<u8>>,
     /// Level of the font table while it is open, and the fonts in it.
@@ -127,9 +138,11 @@ pub(super) fn rebuild(bytes: &[u8], job: &mut Job<'_>) -> Result<Vec<u8>, Failur
         fields: Vec::new(),
         picture: None,
         shape_name: String::new(),
+        shape_array: String::new(),
         encoding: encoding(1252),
         to_skip: 0,
         in_list: false,
+        list_ahead: None,
         number: None,
         font_table: None,
         fonts: 0,

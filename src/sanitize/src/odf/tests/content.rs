@@ -35,7 +35,7 @@ fn event_listeners_at_every_place() {
         format!("<text:p>kept<draw:rect>{listeners}</draw:rect></text:p>"),
         format!("<text:p>kept<draw:frame><draw:text-box/>{listeners}</draw:frame></text:p>"),
         format!("<office:forms><form:form>{listeners}</form:form></office:forms><text:p>kept</text:p>"),
-        format!("<text:p>kept<loext:thing>{listeners}</loext:thing></text:p>"),
+        format!("<text:p>kept<loext:content-control>{listeners}</loext:content-control></text:p>"),
     ] {
         let rebuilt = Fixture::text(&content).rebuilt();
         rebuilt.has(&["kept"], &["listener", "sun.star", "execute", "/bin/sh"]);
@@ -189,6 +189,18 @@ fn object_without_a_picture_leaves_a_blank_one() {
     rebuilt.has(&["<draw:image xlink:href=\"Pictures/image1.png\"/>"], &["object"]);
     assert_eq!(rebuilt.member("Pictures/image1.png"), BLANK);
     assert!(rebuilt.lost(What::EmbeddedObject));
+}
+
+#[test]
+fn object_without_an_address_leaves_the_place_of_its_picture() {
+    for (object, kept) in [
+        ("<draw:object><loext:p/></draw:object><draw:image xlink:href=\"./ObjectReplacements/\"/>", 1),
+        ("<draw:object/><draw:image/>", 0),
+        ("<draw:object/>", 0),
+    ] {
+        let rebuilt = paragraph(&format!("<draw:frame>{object}</draw:frame>")).rebuilt();
+        assert_eq!(rebuilt.content().matches("Pictures/image1.png").count(), kept, "{object}");
+    }
 }
 
 #[test]
@@ -352,6 +364,62 @@ fn unknown_vocabularies() {
 }
 
 #[test]
+fn unknown_names_in_known_vocabularies() {
+    let inner = "<draw:evil draw:name=\"gone\">gone</draw:evil><text:later text:by=\"gone\">stays</text:later>\
+        <loext:later><text:span>stays too</text:span></loext:later><loext:data-stream-source loext:mode=\"gone\"/>\
+        <text:span text:style-name=\"S\" text:evil=\"gone\" loext:evil=\"gone\" fo:evil=\"gone\" \
+        xmlns:fo=\"urn:oasis:names:tc:opendocument:xmlns:xsl-fo-compatible:1.0\">and this</text:span>";
+    let rebuilt = paragraph(inner).rebuilt();
+    rebuilt.has(
+        &["kept stays", "<text:span>stays too</text:span>", "text:style-name=\"S\"", "and this"],
+        &["gone", "evil", "later", "stream"],
+    );
+    assert!(rebuilt.lost(What::UnknownPart));
+}
+
+#[test]
+fn addresses_in_any_attribute() {
+    for attribute in [
+        "text:url=\"\\\\host\\share\"",
+        "text:url=\"file:///c:/x\"",
+        "text:url=\"ms-msdt:/id x\"",
+        "text:url=\"smb://host/x\"",
+        "text:url=\"x.odt\"",
+        "loext:local-url=\"file:///x\"",
+        "loext:local-url=\"/x\"",
+        "loext:target-url=\"\\\\host\\x\"",
+        "text:id=\"\\\\host\\share\"",
+        "text:id=\"//host/share\"",
+        "text:id=\"smb://host/x\"",
+        "text:id=\" h\tttp://host/x\"",
+        "text:id=\"ms-msdt:/id x\"",
+        "text:id=\"search-ms:query\"",
+        "draw:style-id=\"mhtml:http://host\"",
+    ] {
+        let mark = format!("<text:bibliography-mark {attribute}>[1]</text:bibliography-mark>");
+        let rebuilt = paragraph(&mark).rebuilt();
+        rebuilt.has(&["<text:bibliography-mark>[1]"], &["host", "ms-msdt", "search", "file:", "x.odt"]);
+        assert!(!rebuilt.removed.is_empty(), "{attribute}");
+    }
+}
+
+#[test]
+fn web_addresses_stay_on_links_and_in_texts_only() {
+    let mark = "<text:bibliography-mark text:url=\"https://h/a\" text:note=\"https://h/b\">[1]</text:bibliography-mark>";
+    let mut fixture = paragraph(mark);
+    let rebuilt = fixture.rebuilt();
+    rebuilt.has(&[mark], &[]);
+    assert!(rebuilt.removed.is_empty());
+    fixture.options = Options { links: Links::Remove, ..Options::default() };
+    let rebuilt = fixture.rebuilt();
+    rebuilt.has(&["https://h/b"], &["https://h/a"]);
+    assert!(rebuilt.lost(What::Link));
+    let sheet = "<table:table table:name=\"t\" table:protected=\"true\" table:protection-key=\"x\" \
+        table:protection-key-digest-algorithm=\"http://www.w3.org/2000/09/xmldsig#sha256\"/>";
+    assert!(Fixture::sheets(sheet).rebuilt().removed.is_empty());
+}
+
+#[test]
 fn whatever_verification_refuses_the_rebuild_leaves_out() {
     const PREFIXES: [&str; 14] = [
         "office",
@@ -428,6 +496,12 @@ fn verification_finds_what_the_rebuild_would_miss() {
         ("remote picture", "<draw:image xlink:href=\"http://h/\"/>"),
         ("missing picture", "<draw:image xlink:href=\"Pictures/image1.png\"/>"),
         ("address elsewhere", "<draw:rect draw:id=\"vnd.sun.star.script:x\"/>"),
+        ("server elsewhere", "<draw:rect draw:id=\"\\\\host\\x\"/>"),
+        ("server without a scheme", "<draw:rect draw:id=\"//host/x\"/>"),
+        ("unknown scheme", "<draw:rect draw:id=\"ldap://host/x\"/>"),
+        ("program", "<draw:rect draw:id=\"ms-msdt:/id\"/>"),
+        ("address of a book", "<text:bibliography-mark text:url=\"\\\\host\\x\"/>"),
+        ("file of a book", "<text:bibliography-mark loext:local-url=\"file:///x\"/>"),
         ("formula", "<text:variable-set text:formula=\"of:=DDE(1)\"/>"),
         ("linked section", "<text:section-source/>"),
         ("macro", "<text:execute-macro/>"),

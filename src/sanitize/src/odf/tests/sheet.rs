@@ -1,6 +1,7 @@
 //! What stands in spreadsheets.
 
 use super::fixture::Fixture;
+use crate::options::{Links, Options};
 use crate::report::What;
 
 const CELL: &str = "office:value=\"7\"><text:p>7</text:p></table:table-cell>";
@@ -86,4 +87,15 @@ fn pivot_tables_and_ranges_of_databases() {
     .rebuilt();
     rebuilt.has(&["table:name=\"r\"", "table:name=\"q\""], &["table:name=\"p\"", "sql", "DROP", "service"]);
     assert!(rebuilt.lost(What::DataConnection));
+}
+
+#[test]
+fn web_addresses_in_formulas_go_when_the_options_say_so() {
+    let formula = "table:formula=\"of:=HYPERLINK(&quot;https://h/&quot;;&quot;x&quot;)\"";
+    let mut fixture = Fixture::cell(formula);
+    fixture.rebuilt().has(&[formula], &[]);
+    fixture.options = Options { links: Links::Remove, ..Options::default() };
+    let rebuilt = fixture.rebuilt();
+    rebuilt.has(&["office:value=\"7\""], &["https", "formula"]);
+    assert!(rebuilt.lost(What::Link));
 }

@@ -1,9 +1,10 @@
 //! Words and characters, by what the group around them is for.
 
 use super::super::field::{Stage, encoding};
+use super::super::shape;
 use super::super::token::Token;
 use super::super::words;
-use super::{Content, LOOK_AHEAD, MAX_FONTS, MAX_SHAPE_NAME, Walk};
+use super::{Content, LOOK_AHEAD, LOOK_AHEAD_BYTES, MAX_FONTS, MAX_SHAPE_NAME, PARAGRAPH_ENDS, Walk};
 use crate::failure::Failure;
 use crate::report::What;
 
@@ -14,6 +15,7 @@ impl Walk<'_, '_, '_> {
             "rtf" => return Ok(()),
             "pard" => self.in_list = false,
             "ls" => self.in_list = true,
+            _ if PARAGRAPH_ENDS.contains(&name) => self.list_ahead = None,
             "ansicpg" => self.encoding = encoding(parameter.unwrap_or(1252)),
             "mac" => self.encoding = encoding(10000),
             "f" if self.font_table.is_some() => {
@@ -43,6 +45,7 @@ impl Walk<'_, '_, '_> {
             | Content::Twice
             | Content::Properties
             | Content::ShapeProperty
+            | Content::ShapeArray
             | Content::ShapeName => {}
             Content::Text if name == "pard" && self.groups.iter().any(|group| group.is_number) => {}
             Content::Text | Content::Levels => {
@@ -115,6 +118,12 @@ impl Walk<'_, '_, '_> {
                     self.writer.byte(byte);
                 }
             }
+            Content::ShapeArray => {
+                // One more than fits, so that what is cut off is no list.
+                if self.shape_array.len() <= shape::MAX_ARRAY {
+                    self.shape_array.push(char::from(byte));
+                }
+            }
             Content::Field
             | Content::Object
             | Content::ShapeProperty
@@ -169,17 +178,24 @@ impl Walk<'_, '_, '_> {
     }
 
     /// Whether the paragraph that begins here is in a list, so that readers make its number themselves.
-    pub(super) fn is_list_ahead(&self) -> Result<bool, Failure> {
+    pub(super) fn is_list_ahead(&mut self) -> Result<bool, Failure> {
+        if let Some(known) = self.list_ahead {
+            return Ok(known);
+        }
+        let end = self.tokens.position().saturating_add(LOOK_AHEAD_BYTES);
         let mut ahead = self.tokens.clone();
         let mut in_list = self.in_list;
         for _ in 0..LOOK_AHEAD {
             match ahead.next()? {
                 Some(Token::Word("pard", _)) => in_list = false,
                 Some(Token::Word("ls", _)) => in_list = true,
-                Some(Token::Word("par" | "cell" | "nestcell" | "row" | "sect", _)) | None => break,
+                Some(Token::Word(name, _)) if PARAGRAPH_ENDS.contains(&name) => break,
+                None => break,
+                Some(_) if ahead.position() > end => break,
                 Some(_) => {}
             }
         }
+        self.list_ahead = Some(in_list);
         Ok(in_list)
     }
 }

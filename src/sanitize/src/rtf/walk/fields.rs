@@ -4,6 +4,7 @@ use super::super::field::{Field, Stage};
 use super::super::shape;
 use super::{Content, Walk};
 use crate::failure::Failure;
+use crate::report::What;
 
 impl Walk<'_, '_, '_> {
     pub(super) fn field(&mut self, is_implied: bool) -> Result<(), Failure> {
@@ -81,10 +82,28 @@ impl Walk<'_, '_, '_> {
     pub(super) fn judge_shape(&mut self) {
         let name = std::mem::take(&mut self.shape_name);
         let Some(what) = shape::refused(&name) else {
-            self.groups.last_mut().into_iter().for_each(|property| property.is_named = true);
+            if let Some(property) = self.groups.last_mut() {
+                (property.is_named, property.is_array) = (true, shape::is_array(&name));
+            }
             return;
         };
         self.note(what, &format!("shape property {name}"));
+        self.drop_property();
+    }
+
+    /// A property's list of numbers has ended: it is written, or the property goes.
+    pub(super) fn judge_array(&mut self) {
+        let text = std::mem::take(&mut self.shape_array);
+        if let Some(array) = shape::array(&text).filter(|_| text.len() <= shape::MAX_ARRAY) {
+            self.writer.text(&array);
+            self.writer.close();
+            return;
+        }
+        self.note(What::UnknownPart, "shape property that is no list of numbers");
+        self.drop_property();
+    }
+
+    fn drop_property(&mut self) {
         if let Some(property) = self.groups.pop() {
             self.writer.truncate(property.before);
             self.drop_group(property.is_implied, None);

@@ -66,9 +66,15 @@ impl<'a> Walk<'a, '_, '_> {
         let destination = match self.in_place(name, destination) {
             // It would end with the property whose name it is.
             D::ShapeName if is_implied => D::Dropped(What::UnknownPart),
+            D::Text if is_implied && self.is_array() => D::Dropped(What::UnknownPart),
             destination => destination,
         };
         match destination {
+            D::Text if self.is_array() => {
+                self.push(C::ShapeArray, false)?;
+                self.writer.word(name, None, starred);
+                self.shape_array.clear();
+            }
             D::Text | D::Levels | D::NewPicture | D::OldPicture => {
                 let content = if destination == D::Levels { C::Levels } else { C::Text };
                 if destination == D::NewPicture {
@@ -178,7 +184,7 @@ impl<'a> Walk<'a, '_, '_> {
             (C::Picture, _) => name == "picprop",
             (C::ShapeProperty, D::ShapeName) => !is_named,
             (C::ShapeProperty, _) => is_named && name == "sv",
-            (C::ShapeName | C::Properties | C::Levels, _) => false,
+            (C::ShapeName | C::ShapeArray | C::Properties | C::Levels, _) => false,
             (C::Text, D::Picture) => self.picture.is_none(),
             (C::Text, D::OldPicture) => !group.is_some_and(|group| group.has_new_picture),
             (C::Text, D::Properties) => self.job.options.metadata == Metadata::Keep,
@@ -198,12 +204,17 @@ impl<'a> Walk<'a, '_, '_> {
     pub(super) fn push_plain(&mut self, is_implied: bool) -> Result<(), Failure> {
         match self.content() {
             // The first half is the same text for readers without Unicode.
-            Content::Twice | Content::ShapeProperty => {
+            Content::Twice | Content::ShapeProperty | Content::ShapeArray => {
                 self.drop_group(is_implied, None);
                 Ok(())
             }
             content => self.push_around(content, is_implied, self.around()),
         }
+    }
+
+    /// Whether the property that is open here has a list of numbers for its value.
+    fn is_array(&self) -> bool {
+        self.groups.last().is_some_and(|group| group.content == Content::ShapeProperty && group.is_array)
     }
 
     pub(super) fn around(&self) -> Content {
@@ -244,6 +255,7 @@ impl<'a> Walk<'a, '_, '_> {
             is_deleted: outer.is_some_and(|group| group.is_deleted && content == Content::Instruction),
             has_new_picture: false,
             is_named: false,
+            is_array: false,
             is_number: false,
             before,
         };
@@ -290,6 +302,10 @@ impl<'a> Walk<'a, '_, '_> {
             Content::ShapeName if !is_inner => {
                 self.writer.close();
                 self.judge_shape();
+                return Ok(());
+            }
+            Content::ShapeArray => {
+                self.judge_array();
                 return Ok(());
             }
             _ => {}
