@@ -80,7 +80,7 @@ impl Examiner {
             let (n, TaskFile { content, sha256, name, .. }) = failed;
             if let (Some(fault), Some(examined)) = (fault, all.get_mut(n)) {
                 let reason = format!("the examination did not end well: {fault}");
-                let report = unscannable(&name, content.len() as u64, &sha256, reason);
+                let report = unscannable(&name, content.len(), &sha256, reason);
                 *examined = Examined { report, rebuilt: None };
             }
         }
