@@ -15,7 +15,8 @@
 //! |---|---|
 //! | `package` | which parts and relationships does the file say it has? |
 //! | `table` | which of them may be copied? **the allow list** |
-//! | `walk` | what is reached by the list, in which order and under which names? |
+//! | `walk` | what is reached by the list? |
+//! | `write` | in which order and under which names does it go into the new package? |
 //! | `rewrite`, `rules` | what may not stand inside a kept part? |
 //! | `description` | what may the document say of itself? |
 //! | `fields`, `formula` | which Word fields and formulas may stay? |
@@ -36,6 +37,7 @@ mod table;
 mod tests;
 mod verify;
 mod walk;
+mod write;
 mod xml;
 
 use crate::failure::Failure;

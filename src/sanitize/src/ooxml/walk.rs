@@ -1,9 +1,9 @@
-//! From the root relationships to the new package, by the allow list only.
+//! Which parts are reached from the root relationships by the allow list alone?
 //!
 //! ```text
 //! 1 reach    root ─▶ main part ─▶ … each part once: type and root element on the list? XML sound? fields, sheets noted
 //! 2 decide   pivot tables without their cache, sheets without their part; then what is still reached, in order, named anew
-//! 3 write    each part rewritten for the relationships it keeps; pictures through their own rebuilders
+//! 3 write    see `write`
 //! ```
 //!
 //! Every name in the new package is ours, so that no spelling of a name survives; ids of relationships stay.
@@ -15,52 +15,49 @@ use super::fields::{Mark, Scanner};
 use super::namespace::Ns;
 use super::objects;
 use super::package::{Package, Relationship, resolve};
-use super::rewrite::{Known, Rewriter, Sheets};
 use super::table::{self, Main, Rule};
-use super::xml::{Event, Writer, Xml, decode};
+use super::xml::{Event, Xml, decode};
 use crate::failure::Failure;
 use crate::format::{Format, Rewritten};
 use crate::job::Job;
 use crate::markup::link;
 use crate::options::{Metadata, Signed};
-use crate::pictures::{Pictures, SHOWN};
 use crate::report::{Removed, What, plain};
 use crate::zip_structure::{Entry, Zip};
-use crate::zip_write::ZipWriter;
 
 /// What a part is.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Kind {
+pub(super) enum Kind {
     Main,
     Listed(&'static str, &'static str),
     Picture,
 }
 
 /// A part that is reached by the allow list.
-struct Part<'a> {
+pub(super) struct Part<'a> {
     /// Folded name in the old package.
-    name: String,
-    entry: &'a Entry<'a>,
-    rule: Option<&'static Rule>,
-    kind: Kind,
-    text: String,
-    links: Vec<Link>,
-    marks: HashMap<u32, Mark>,
+    pub(super) name: String,
+    pub(super) entry: &'a Entry<'a>,
+    pub(super) rule: Option<&'static Rule>,
+    pub(super) kind: Kind,
+    pub(super) text: String,
+    pub(super) links: Vec<Link>,
+    pub(super) marks: HashMap<u32, Mark>,
     /// On slides: relationship ids of the pictures of objects, by shape id.
-    object_pictures: HashMap<String, String>,
+    pub(super) object_pictures: HashMap<String, String>,
     /// A pivot cache or cell metadata that is filled from outside the workbook.
-    draws_from_outside: bool,
-    dropped: bool,
+    pub(super) draws_from_outside: bool,
+    pub(super) dropped: bool,
 }
 
-struct Link {
-    id: String,
-    kind: String,
-    target: Target,
+pub(super) struct Link {
+    pub(super) id: String,
+    pub(super) kind: String,
+    pub(super) target: Target,
 }
 
 #[derive(Clone, PartialEq)]
-enum Target {
+pub(super) enum Target {
     Part(usize),
     Web(String),
     Place(String),
@@ -97,20 +94,20 @@ pub(super) fn rebuild(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result
     Ok(Rewritten { bytes, format: plain_format })
 }
 
-struct Walk<'a> {
-    package: &'a Package<'a>,
-    main: &'static Main,
-    content_types: &'static [&'static str],
-    parts: Vec<Part<'a>>,
-    by_name: HashMap<String, usize>,
+pub(super) struct Walk<'a> {
+    pub(super) package: &'a Package<'a>,
+    pub(super) main: &'static Main,
+    pub(super) content_types: &'static [&'static str],
+    pub(super) parts: Vec<Part<'a>>,
+    pub(super) by_name: HashMap<String, usize>,
     /// Parts that only refused relationships lead to, and what they are.
-    lost: HashMap<String, What>,
-    lost_order: Vec<String>,
-    queue: VecDeque<usize>,
+    pub(super) lost: HashMap<String, What>,
+    pub(super) lost_order: Vec<String>,
+    pub(super) queue: VecDeque<usize>,
     /// Index of the main part and its root relationship.
-    root: Option<(usize, Relationship)>,
+    pub(super) root: Option<(usize, Relationship)>,
     /// The new core properties, where they are kept.
-    description: Option<Vec<u8>>,
+    pub(super) description: Option<Vec<u8>>,
 }
 
 impl<'a> Walk<'a> {
@@ -411,170 +408,6 @@ impl<'a> Walk<'a> {
         }
         Ok(())
     }
-
-    /// The kept parts in the order they are reached, the main part first.
-    fn order(&self) -> Vec<usize> {
-        let mut order: Vec<usize> = self.root.iter().map(|(index, _)| *index).collect();
-        let mut seen: HashSet<usize> = order.iter().copied().collect();
-        let mut n = 0;
-        while let Some(&index) = order.get(n) {
-            n += 1;
-            let links = self.parts.get(index).map(|part| part.links.as_slice()).unwrap_or_default();
-            for link in links {
-                if let Target::Part(target) = link.target
-                    && self.parts.get(target).is_some_and(|part| !part.dropped)
-                    && seen.insert(target)
-                {
-                    order.push(target);
-                }
-            }
-        }
-        order
-    }
-
-    fn write(&self, format: Format, job: &mut Job<'_>) -> Result<Vec<u8>, Failure> {
-        let order = self.order();
-        let mut pictures = Pictures::new(format!("{}media/image", self.main.folder), SHOWN);
-        let mut names: HashMap<usize, String> = HashMap::new();
-        let mut counts: HashMap<&str, u32> = HashMap::new();
-        for &index in &order {
-            let Some(part) = self.parts.get(index) else { continue };
-            let name = match part.rule {
-                None if part.kind == Kind::Picture => {
-                    let bytes = part.entry.read(job)?;
-                    match pictures.rebuild(&bytes, &part.entry.name, job)? {
-                        Some(name) => name,
-                        None => pictures.blank(),
-                    }
-                }
-                None => self.main.file.to_owned(),
-                Some(rule) => {
-                    let count = counts.entry(rule.stem).or_default();
-                    *count += 1;
-                    let number =
-                        if *count == 1 && !rule.is_numbered() { String::new() } else { count.to_string() };
-                    let extension = if rule.relation == "vmlDrawing" { "vml" } else { "xml" };
-                    format!("{}{}{number}.{extension}", self.main.folder, rule.stem)
-                }
-            };
-            names.insert(index, name);
-        }
-
-        let sheets = self.sheets(&names, job)?;
-        let mut zip = ZipWriter::new(job.limits);
-        zip.add("[Content_Types].xml", &self.content_types(format, &order, &names, &pictures))?;
-        if let Some((index, relationship)) = &self.root {
-            let target = names.get(index).cloned().unwrap_or_default();
-            let mut root = vec![(relationship.id.as_str(), relationship.kind.as_str(), target, false)];
-            if self.description.is_some() {
-                let id = if relationship.id == "rIdCore" { "rIdCore2" } else { "rIdCore" };
-                root.push((id, description::RELATION, description::PART.to_owned(), false));
-            }
-            zip.add("_rels/.rels", &relationships_xml(&root))?;
-        }
-        for &index in &order {
-            let (Some(part), Some(name)) = (self.parts.get(index), names.get(&index)) else { continue };
-            if part.kind == Kind::Picture {
-                continue;
-            }
-            let kept: Vec<_> = part
-                .links
-                .iter()
-                .filter_map(|link| {
-                    let (target, external) = match &link.target {
-                        Target::Part(target) => (relative(name, names.get(target)?), false),
-                        Target::Web(address) => (address.clone(), true),
-                        Target::Place(place) => (place.clone(), true),
-                        Target::Lost => return None,
-                    };
-                    Some((link.id.as_str(), link.kind.as_str(), target, external))
-                })
-                .collect();
-            let ids = kept.iter().map(|(id, ..)| (*id).to_owned()).collect();
-            let known = Known {
-                links: ids,
-                marks: &part.marks,
-                pictures: &part.object_pictures,
-                sheets: &sheets,
-                web: job.options.links,
-            };
-            let mut rewriter = Rewriter::new(known, job.limits.max_nesting);
-            let written = rewriter.part(&part.text)?;
-            for (what, count) in rewriter.notes() {
-                job.removed(Removed::new(what, &part.entry.name, count));
-            }
-            if written == part.text.as_bytes()
-                && part.entry.size == u64::try_from(written.len()).unwrap_or(u64::MAX)
-            {
-                zip.add_raw(name, part.entry)?;
-            } else {
-                zip.add(name, &written)?;
-            }
-            if !kept.is_empty() {
-                let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
-                zip.add(&format!("{folder}/_rels/{file}.rels"), &relationships_xml(&kept))?;
-            }
-        }
-        if let Some(description) = &self.description {
-            zip.add(description::PART, description)?;
-        }
-        pictures.write(&mut zip)?;
-        zip.finish()
-    }
-
-    /// Which sheets of a workbook are gone.
-    fn sheets(&self, names: &HashMap<usize, String>, job: &Job<'_>) -> Result<Sheets, Failure> {
-        let Some(main) = self.root.as_ref().and_then(|(index, _)| self.parts.get(*index)) else {
-            return Ok(Sheets::default());
-        };
-        if self.main.root.0 != Ns::S {
-            return Ok(Sheets::default());
-        }
-        let kept: HashSet<&str> = main
-            .links
-            .iter()
-            .filter(|link| matches!(link.target, Target::Part(index) if names.contains_key(&index)))
-            .map(|link| link.id.as_str())
-            .collect();
-        let has_metadata = main.links.iter().any(|link| {
-            table::short(&link.kind) == "sheetMetadata"
-                && matches!(link.target, Target::Part(index) if names.contains_key(&index))
-        });
-        Sheets::of(&main.text, &kept, has_metadata, job.limits.max_nesting)
-    }
-
-    fn content_types(
-        &self,
-        format: Format,
-        order: &[usize],
-        names: &HashMap<usize, String>,
-        pictures: &Pictures,
-    ) -> Vec<u8> {
-        let mut out = String::from(concat!(
-            "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\r\n",
-            "<Types xmlns=\"http://schemas.openxmlformats.org/package/2006/content-types\">",
-            "<Default Extension=\"rels\" ContentType=\"application/vnd.openxmlformats-package.relationships+xml\"/>",
-            "<Default Extension=\"xml\" ContentType=\"application/xml\"/>",
-        ));
-        for (extension, media_type) in pictures.types() {
-            out.push_str(&format!("<Default Extension=\"{extension}\" ContentType=\"{media_type}\"/>"));
-        }
-        for index in order {
-            let (Some(part), Some(name)) = (self.parts.get(*index), names.get(index)) else { continue };
-            let content_type = match (part.rule, part.kind) {
-                (Some(rule), _) => rule.content_type(),
-                (None, Kind::Main) => format!("{}.main+xml", format.media_type()),
-                _ => continue,
-            };
-            out.push_str(&format!("<Override PartName=\"/{name}\" ContentType=\"{content_type}\"/>"));
-        }
-        if self.description.is_some() {
-            let (name, content_type) = (description::PART, description::CONTENT_TYPE);
-            out.push_str(&format!("<Override PartName=\"/{name}\" ContentType=\"{content_type}\"/>"));
-        }
-        out.push_str("</Types>");
-        out.into_bytes()
-    }
 }
 
 /// Reads a part's XML once: is it sound, has it the root its line demands, what must the rewriter know beforehand?
@@ -623,43 +456,4 @@ fn is_place(target: &str) -> bool {
 
 fn last_word(relation: &str) -> &str {
     relation.rsplit('/').next().unwrap_or(relation)
-}
-
-/// `to` as seen from the folder of `from`.
-fn relative(from: &str, to: &str) -> String {
-    let mut here: Vec<&str> = from.split('/').collect();
-    here.pop();
-    let there: Vec<&str> = to.split('/').collect();
-    let common = here.iter().zip(&there).take_while(|(a, b)| a == b).count();
-    let mut path = "../".repeat(here.len() - common);
-    path.push_str(&there.get(common..).unwrap_or_default().join("/"));
-    path
-}
-
-fn relationships_xml(relationships: &[(&str, &str, String, bool)]) -> Vec<u8> {
-    use super::xml::{Attribute, Element, Name, Node};
-    let plain_name = |name: &str| Name::new(name, Ns::None);
-    let element = |name: &str, attributes: Vec<(&str, &str)>, children: Vec<Node>| Element {
-        name: plain_name(name),
-        attributes: attributes
-            .into_iter()
-            .map(|(name, value)| Attribute { name: plain_name(name), value: value.to_owned() })
-            .collect(),
-        children,
-        id: 0,
-    };
-    let children = relationships
-        .iter()
-        .map(|(id, kind, target, external)| {
-            let mut attributes = vec![("Id", *id), ("Type", *kind), ("Target", target.as_str())];
-            if *external {
-                attributes.push(("TargetMode", "External"));
-            }
-            Node::Element(element("Relationship", attributes, Vec::new()))
-        })
-        .collect();
-    let namespace = "http://schemas.openxmlformats.org/package/2006/relationships";
-    let mut writer = Writer::new();
-    writer.nodes(&[Node::Element(element("Relationships", vec![("xmlns", namespace)], children))]);
-    writer.finish()
 }
