@@ -10,8 +10,8 @@
 
 use std::borrow::Cow;
 
-use crate::fields::{Fields, set_u32};
 use crate::limits::Limits;
+use crate::little_endian::{Fields, set_u32};
 
 /// How the bits are stored (MS-WMF 2.1.1.7); JPEG and PNG for printers and CMYK are not accepted.
 const RGB: u32 = 0;

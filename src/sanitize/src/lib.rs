@@ -23,7 +23,7 @@
 //! | [`report`] | what was found, done and removed? |
 //! | [`failure`] | why was something not rebuilt? |
 //! | [`job`] | the way of one file, and of all that is nested in it, from bytes to verdict |
-//! | `fields`, `dib` | numbers by offset; the bitmaps of BMP files and metafiles |
+//! | `little_endian`, `dib` | numbers by offset; the bitmaps of BMP files and metafiles |
 //! | `removals` | what was left behind, in a few places however much it is? |
 //! | `zip_structure` | does this ZIP say one thing only? |
 //! | `zip_write` | ZIP files that say one thing only, always the same bytes |
@@ -49,9 +49,9 @@ mod compound;
 mod css;
 mod dib;
 mod doc;
-mod fields;
 mod html;
 mod image;
+mod little_endian;
 mod mail;
 mod markup;
 mod metafile;

@@ -9,6 +9,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::little_endian::u32_at;
 use encoding_rs::Encoding;
 
 /// Name of the stream.
@@ -132,10 +133,6 @@ fn encoding(page: u16) -> Option<&'static Encoding> {
         page => format!("windows-{page}"),
     };
     Encoding::for_label(label.as_bytes())
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..)?.first_chunk().map(|&four| u32::from_le_bytes(four))
 }
 
 #[cfg(test)]

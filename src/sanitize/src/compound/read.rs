@@ -11,6 +11,7 @@ use super::{
 use crate::failure::Failure;
 use crate::job::Job;
 use crate::limits::Limits;
+use crate::little_endian::{u16_at, u32_at, u64_at};
 
 const STORAGE: u8 = 1;
 const STREAM: u8 = 2;
@@ -40,18 +41,6 @@ impl<'a> Compound<'a> {
 
 fn malformed<T>(what: &str) -> Result<T, Failure> {
     Err(Failure::Malformed(format!("the compound file is damaged: {what}")))
-}
-
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_le_bytes(bytes.get(at..at.checked_add(2)?)?.try_into().ok()?))
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(bytes.get(at..at.checked_add(8)?)?.try_into().ok()?))
 }
 
 /// As an index into memory; a number that no memory holds is beyond every end.

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 
 use super::Kind;
 use crate::format::Format;
+use crate::little_endian::u32_at;
 
 /// Directory sectors looked at: room for 4,096 entries in 512-byte sectors.
 const MAX_SECTORS: usize = 1024;
@@ -125,8 +126,4 @@ impl<'a> Sectors<'a> {
             .take(MAX_SECTORS)
             .map_while(|number| self.get(number))
     }
-}
-
-fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }

@@ -9,6 +9,7 @@ use quick_xml::events::Event;
 
 use super::Kind;
 use crate::format::Format;
+use crate::little_endian::{u16_at, u64_at};
 use crate::text::decode;
 
 /// Expanded size, in bytes, beyond which `[Content_Types].xml` and the root relationships are not read: far more than
@@ -259,14 +260,6 @@ fn local_data(bytes: &[u8], header: usize) -> Option<usize> {
     Some(header + 30 + usize::from(name) + usize::from(extra))
 }
 
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_le_bytes(bytes.get(at..at.checked_add(2)?)?.try_into().ok()?))
-}
-
 fn size_at(bytes: &[u8], at: usize) -> Option<usize> {
     usize::try_from(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?)).ok()
-}
-
-fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
-    Some(u64::from_le_bytes(bytes.get(at..at.checked_add(8)?)?.try_into().ok()?))
 }

@@ -12,9 +12,9 @@ use image::codecs::bmp::BmpDecoder;
 use super::check_dimensions;
 use crate::dib::{self, Dib};
 use crate::failure::Failure;
-use crate::fields::Fields;
 use crate::job::Job;
 use crate::limits::Limits;
+use crate::little_endian::Fields;
 use crate::report::{Removed, What};
 
 const FILE_HEADER: usize = 14;

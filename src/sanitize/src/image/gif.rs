@@ -12,9 +12,9 @@ use gif::{Encoder, Frame, MemoryLimit, Repeat};
 
 use super::check_dimensions;
 use crate::failure::Failure;
-use crate::fields::Fields;
 use crate::job::Job;
 use crate::limits::Limits;
+use crate::little_endian::Fields;
 use crate::report::{Removed, What};
 
 const CONTROL: u8 = 0xf9;

@@ -15,9 +15,9 @@ use image_webp::{ColorType, WebPDecoder, WebPEncoder};
 use super::exif::Exif;
 use super::{charge, check_dimensions, icc};
 use crate::failure::Failure;
-use crate::fields::Fields;
 use crate::job::Job;
 use crate::limits::Limits;
+use crate::little_endian::Fields;
 use crate::report::{Removed, What, plain};
 
 const ALPHA_FLAG: u8 = 0x10;

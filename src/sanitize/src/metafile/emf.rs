@@ -5,8 +5,8 @@ mod record;
 
 use super::{Dropped, NO_OBJECT, SLACK, TRAILING, drop_one};
 use crate::failure::Failure;
-use crate::fields::{Fields, set_u32};
 use crate::limits::Limits;
+use crate::little_endian::{Fields, set_u32};
 use crate::report::What;
 use record::Use;
 

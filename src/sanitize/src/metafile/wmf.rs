@@ -7,8 +7,8 @@ use std::collections::BinaryHeap;
 
 use super::{Dropped, NO_OBJECT, SLACK, TRAILING, drop_one};
 use crate::failure::Failure;
-use crate::fields::{Fields, set_u32};
 use crate::limits::Limits;
+use crate::little_endian::{Fields, set_u32};
 use record::{NULL_BRUSH, Use};
 
 const PLACEABLE: [u8; 4] = [0xd7, 0xcd, 0xc6, 0x9a];

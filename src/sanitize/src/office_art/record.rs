@@ -1,6 +1,7 @@
 //! Records: an eight-byte header and a body (MS-ODRAW 2.2.1, the same as MS-PPT 2.3.1).
 
 use crate::failure::Failure;
+pub(super) use crate::little_endian::{u16_at, u32_at};
 
 /// Bytes of a header.
 const HEADER: usize = 8;
@@ -108,12 +109,4 @@ pub(crate) fn close(out: &mut [u8], at: usize) -> Result<(), Failure> {
         place.copy_from_slice(&length.to_le_bytes());
     }
     Ok(())
-}
-
-pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    bytes.get(at..)?.first_chunk().map(|&four| u32::from_le_bytes(four))
-}
-
-pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    bytes.get(at..)?.first_chunk().map(|&two| u16::from_le_bytes(two))
 }

@@ -9,6 +9,7 @@
 
 use crate::failure::Failure;
 use crate::job::Job;
+pub(super) use crate::little_endian::{u16_at, u32_at};
 
 /// Substreams in substreams, at most: charts on sheets.
 const MAX_DEPTH: u32 = 2;
@@ -171,12 +172,4 @@ impl Writer {
         let codes = [first, second].into_iter().chain(std::iter::repeat(code::CONTINUE));
         body.chunks(piece.min(MAX_BODY)).zip(codes).try_for_each(|(piece, code)| self.put(code, piece))
     }
-}
-
-pub(super) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_le_bytes(bytes.get(at..at.checked_add(2)?)?.try_into().ok()?))
-}
-
-pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(bytes.get(at..at.checked_add(4)?)?.try_into().ok()?))
 }

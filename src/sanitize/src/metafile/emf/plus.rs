@@ -11,8 +11,8 @@
 mod object;
 
 use crate::failure::Failure;
-use crate::fields::Fields;
 use crate::format::Format;
+use crate::little_endian::Fields;
 
 /// Rebuilds a picture, or gives `None`.
 pub(in crate::metafile) type Pictures<'a> =

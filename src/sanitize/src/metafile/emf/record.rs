@@ -2,8 +2,8 @@
 
 use super::STOCK;
 use crate::dib::Dib;
-use crate::fields::{Fields, set_u32};
 use crate::limits::Limits;
+use crate::little_endian::{Fields, set_u32};
 use crate::report::What;
 
 /// How a record is laid out.

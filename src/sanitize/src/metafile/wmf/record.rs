@@ -1,8 +1,8 @@
 //! The records of a Windows metafile that are kept, and how each is laid out (MS-WMF 2.3).
 
 use crate::dib::Dib;
-use crate::fields::{Fields, set_u32};
 use crate::limits::Limits;
+use crate::little_endian::{Fields, set_u32};
 use crate::report::What;
 
 /// META_CREATEBRUSHINDIRECT of a brush that paints nothing.

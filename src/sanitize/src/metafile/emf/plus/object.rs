@@ -2,8 +2,8 @@
 
 use super::{BRUSH, FONT, IMAGE, PATH, PEN, Pictures, REGION, Reader};
 use crate::failure::Failure;
-use crate::fields::Fields;
 use crate::format::Format;
+use crate::little_endian::Fields;
 
 const STRING_FORMAT: u8 = 7;
 const IMAGE_ATTRIBUTES: u8 = 8;

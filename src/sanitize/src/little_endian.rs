@@ -35,6 +35,18 @@ impl<'a> Fields<'a> {
     }
 }
 
+pub(crate) fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
+    Fields(bytes).u16(at)
+}
+
+pub(crate) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
+    Fields(bytes).u32(at)
+}
+
+pub(crate) fn u64_at(bytes: &[u8], at: usize) -> Option<u64> {
+    Some(u64::from_le_bytes(Fields(bytes).array(at)?))
+}
+
 /// Overwrites a 32-bit field; `None`: it lies outside.
 pub(crate) fn set_u32(bytes: &mut [u8], at: usize, value: usize) -> Option<()> {
     let value = u32::try_from(value).ok()?;
