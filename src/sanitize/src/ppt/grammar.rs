@@ -62,6 +62,30 @@ pub(super) enum Special {
     Anchor,
 }
 
+/// This type, and those of which a text consists.
+macro_rules! text_after {
+    ($first:expr) => {
+        [
+            $first,
+            0x0f9f,
+            0x0fa0,
+            0x0fa1,
+            0x0fa2,
+            0x0fa6,
+            0x0fa8,
+            0x0faa,
+            0x0fd8,
+            0x0ff7,
+            0x0ff8,
+            0x0ff9,
+            0x0ffa,
+            0x1015,
+            kind::ACTION,
+            kind::TEXT_ACTION,
+        ]
+    };
+}
+
 /// The rule for a type; `None`: it is copied nowhere.
 pub(super) fn rule(kind: u16) -> Option<Rule> {
     use Rule::{Bytes, Container, Fixed, Group, Parts, Special as As, Variant};
@@ -130,42 +154,8 @@ pub(super) fn rule(kind: u16) -> Option<Rule> {
         0x07f0 => Fixed(32), // colours
         kind::SLIDE_SHOW_INFO => As(Special::SlideShowInfo),
         // Text.
-        kind::SLIDE_LIST => Container(&[
-            kind::SLIDE_PERSIST,
-            0x0f9f,
-            0x0fa0,
-            0x0fa1,
-            0x0fa2,
-            0x0fa6,
-            0x0fa8,
-            0x0faa,
-            0x0fd8,
-            0x0ff7,
-            0x0ff8,
-            0x0ff9,
-            0x0ffa,
-            0x1015,
-            kind::ACTION,
-            kind::TEXT_ACTION,
-        ]),
-        art::CLIENT_TEXTBOX => Container(&[
-            0x0f9e,
-            0x0f9f,
-            0x0fa0,
-            0x0fa1,
-            0x0fa2,
-            0x0fa6,
-            0x0fa8,
-            0x0faa,
-            0x0fd8,
-            0x0ff7,
-            0x0ff8,
-            0x0ff9,
-            0x0ffa,
-            0x1015,
-            kind::ACTION,
-            kind::TEXT_ACTION,
-        ]),
+        kind::SLIDE_LIST => Container(&text_after![kind::SLIDE_PERSIST]),
+        art::CLIENT_TEXTBOX => Container(&text_after![0x0f9e]),
         kind::SLIDE_PERSIST => As(Special::SlidePersist),
         0x0f9e | 0x0f9f => Fixed(4),
         0x0fa2 => Parts(0, 6),

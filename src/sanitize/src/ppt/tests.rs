@@ -188,16 +188,6 @@ fn damage_anywhere() {
     }
 }
 
-/// Writes seeds for the fuzzer: `FUZZ_SEEDS=folder cargo test -p sluse-sanitize -- --ignored seeds_of_presentations`.
-#[test]
-#[ignore = "writes files"]
-fn seeds_of_presentations() {
-    let folder = std::path::PathBuf::from(std::env::var_os("FUZZ_SEEDS").expect("FUZZ_SEEDS names a folder"));
-    for (name, bytes) in fixture::seeds() {
-        std::fs::write(folder.join(name), bytes).unwrap();
-    }
-}
-
 #[test]
 fn the_description_stays_when_wanted() {
     let title = [30_u32, 8].map(u32::to_le_bytes).concat();

@@ -318,32 +318,3 @@ pub(super) fn rebuild_within(
 pub(super) fn failure(bytes: &[u8]) -> Failure {
     rebuild(bytes).0.unwrap_err()
 }
-
-/// Small presentations with a little of everything.
-pub(super) fn seeds() -> Vec<(&'static str, Vec<u8>)> {
-    let picture = blip(crate::image::BLANK);
-    let linked = Deck {
-        external: vec![link(1, &[(1, "http://example.org/")]), container(0x0fcc, &[string(2, "Object")])],
-        data: vec![action(4, 0, 1), action(1, 0, 0), atom(0x0bc1, &[1, 0, 0, 0])],
-        text: vec![action(3, 1, 0), atom(0x0fdf, &[0, 0, 0, 0, 3, 0, 0, 0])],
-        objects: vec![atom(0x1011, b"object")],
-        ..Deck::default()
-    };
-    let drawn = Deck {
-        shape: vec![properties(&[(0x4104, 1), (0x8145, 10)], &[1, 0, 1, 0, 4, 0, 1, 2, 3, 4])],
-        store: vec![store_entry(0, picture.len())],
-        pictures: picture,
-        slide: vec![tag("___PPT10", &[container(0xf144, &[atom(0xf127, &[0; 32])])])],
-        settings: vec![container(0x03ff, &[atom(0x0400, &[1; 12])])],
-        ..Deck::default()
-    };
-    let (stream, older) = linked.stream();
-    let (stream, edit) = drawn.stream_after(stream, older);
-    let edited = drawn.file(&stream, edit).write().unwrap();
-    vec![
-        ("plain.ppt", Deck::default().bytes()),
-        ("linked.ppt", linked.bytes()),
-        ("drawn.ppt", drawn.bytes()),
-        ("edited.ppt", edited),
-    ]
-}
