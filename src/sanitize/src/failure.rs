@@ -46,6 +46,14 @@ impl Failure {
         }
     }
 
+    /// What it means when a rebuilt file is read: a failed proof; a limit that is hit stays one.
+    pub(crate) fn unproved(self) -> Self {
+        match self {
+            Self::Unproved(_) | Self::Limit { .. } => self,
+            other => Self::Unproved(other.to_string()),
+        }
+    }
+
     /// The [`Failure::Refused`] of a document that is signed, where a contract wants those looked at.
     pub(crate) fn signed() -> Self {
         Self::Refused("the document is signed, and a rebuild would break the signature".to_owned())

@@ -27,7 +27,7 @@ use crate::failure::Failure;
 use crate::format::{Format, Rewritten};
 use crate::html;
 use crate::job::Job;
-use crate::options::Links;
+use crate::markup::xml::is_xml_char;
 use crate::report::{Removed, What, plain};
 use crate::text::decode;
 
@@ -208,7 +208,7 @@ impl Writer<'_, '_> {
     }
 
     fn text(&mut self, text: &str) -> Result<(), Failure> {
-        if !text.chars().all(is_xml) {
+        if !text.chars().all(is_xml_char) {
             return malformed("the drawing has a character that is not allowed");
         }
         if self.skipped > 0 || text.is_empty() {
@@ -270,7 +270,7 @@ impl Writer<'_, '_> {
         for attribute in tag.attributes() {
             let attribute = attribute.map_err(Failure::malformed)?;
             let value = attribute.normalized_value(XmlVersion::Implicit1_0).map_err(Failure::malformed)?;
-            if attribute.value.contains('<') || !value.chars().all(is_xml) {
+            if attribute.value.contains('<') || !value.chars().all(is_xml_char) {
                 return malformed("the drawing has a character that is not allowed");
             }
             if attribute.key.as_namespace_binding().is_some() {
@@ -336,7 +336,7 @@ impl Writer<'_, '_> {
         }
         if element != "a" {
             self.note(What::ExternalReference, &format!("reference of {element}"));
-        } else if self.job.options.links == Links::Keep && crate::markup::link::is_web(reference) {
+        } else if crate::markup::link::may_lead_to(reference, self.job.options.links) {
             return Ok(Some(reference.to_owned()));
         } else {
             self.note(What::Link, "link");
@@ -392,11 +392,6 @@ fn check_attributes(tag: &BytesStart<'_>) -> Result<(), Failure> {
         }
     }
     Ok(())
-}
-
-/// `Char` of XML 1.0, 2.2.
-fn is_xml(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
 fn write_text(out: &mut String, text: &str, is_attribute: bool) {

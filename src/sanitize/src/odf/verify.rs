@@ -126,10 +126,7 @@ const PICTURES: &[(&str, &[u8])] = &[
 
 /// Parses the rebuilt package and searches it for everything that must be gone.
 pub(crate) fn verify(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result<(), Failure> {
-    search(bytes, format, job).map_err(|failure| match failure {
-        Failure::Unproved(_) | Failure::Limit { .. } => failure,
-        other => Failure::Unproved(other.to_string()),
-    })
+    search(bytes, format, job).map_err(Failure::unproved)
 }
 
 fn search(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result<(), Failure> {
@@ -241,7 +238,7 @@ fn check_element(
         }
         let lower: String = value.chars().filter(|c| !c.is_whitespace()).take(48).collect();
         let lower = lower.to_ascii_lowercase();
-        let may_lead = value.starts_with('#') || (links == Links::Keep && link::is_web(value));
+        let may_lead = value.starts_with('#') || link::may_lead_to(value, links);
         let problem = match key {
             _ if ATTRIBUTES.contains(&key) => "must not be there",
             "name" if name == "settings.xml" && SETTINGS.contains(&value) => "names a setting that must go",

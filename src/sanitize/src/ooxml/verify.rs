@@ -176,10 +176,7 @@ const PICTURES: &[(&str, &[u8])] = &[
 
 /// Parses the rebuilt package and searches it for everything that must be gone.
 pub(crate) fn verify(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result<(), Failure> {
-    search(bytes, format, job).map_err(|failure| match failure {
-        Failure::Unproved(_) | Failure::Limit { .. } => failure,
-        other => Failure::Unproved(other.to_string()),
-    })
+    search(bytes, format, job).map_err(Failure::unproved)
 }
 
 fn search(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result<(), Failure> {

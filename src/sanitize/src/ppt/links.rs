@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::kind;
 use crate::failure::Failure;
-use crate::markup::link::is_web;
+use crate::markup::link::{is_web, may_lead_to};
 use crate::office_art::{Record, put};
 use crate::options::Links;
 use crate::report::What;
@@ -53,7 +53,7 @@ impl Link {
     }
 
     fn is_allowed(&self, links: Links) -> bool {
-        let is_target = self.target.is_empty() || (links == Links::Keep && is_web(&self.target));
+        let is_target = self.target.is_empty() || may_lead_to(&self.target, links);
         is_target && is_local(&self.place)
     }
 

@@ -51,10 +51,7 @@ const FORBIDDEN_BUT: [u16; 1] = [0x0420];
 
 /// Proves a rebuilt presentation.
 pub(crate) fn verify(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<(), Failure> {
-    search(bytes, job).map_err(|failure| match failure {
-        Failure::Unproved(_) | Failure::Limit { .. } => failure,
-        other => Failure::Unproved(other.to_string()),
-    })
+    search(bytes, job).map_err(Failure::unproved)
 }
 
 fn search(bytes: &[u8], job: &mut Job<'_>) -> Result<(), Failure> {

@@ -4,6 +4,7 @@ use base64::engine::general_purpose::STANDARD;
 use super::*;
 use crate::job::bench;
 use crate::limits::Limits;
+use crate::options::Links;
 
 fn run(bytes: &[u8]) -> (Result<Vec<u8>, Failure>, Vec<Removed>) {
     let (done, removed, _) = bench(&Limits::default(), |job| {

@@ -13,6 +13,7 @@ use super::{check_size, decode};
 use crate::failure::Failure;
 use crate::identify::refused_vocabulary;
 use crate::limits::Limits;
+use crate::markup::xml::is_xml_char;
 use crate::report::{Removed, What, is_invisible, plain};
 
 /// Rewrites XML.
@@ -210,7 +211,7 @@ fn attribute_value(raw: &str) -> Result<String, Failure> {
 fn resolve(reference: &str) -> Result<char, Failure> {
     let number = |digits: &str, radix| {
         let digits = Some(digits).filter(|d| d.chars().all(|c| c.is_digit(radix)))?;
-        u32::from_str_radix(digits, radix).ok().and_then(char::from_u32).filter(|&c| is_xml(c))
+        u32::from_str_radix(digits, radix).ok().and_then(char::from_u32).filter(|&c| is_xml_char(c))
     };
     let character = match reference {
         "lt" => Some('<'),
@@ -238,7 +239,7 @@ fn write_text(out: &mut String, text: &str, exact: bool) -> Result<(), Failure> 
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
             '"' if exact => out.push_str("&quot;"),
-            c if !is_xml(c) => return malformed("a character is not allowed in XML"),
+            c if !is_xml_char(c) => return malformed("a character is not allowed in XML"),
             '\t' | '\n' if !exact => out.push(c),
             // Shown as what they are; they mean the same.
             c if c.is_control() || is_invisible(c) => out.push_str(&format!("&#x{:X};", u32::from(c))),
@@ -246,11 +247,6 @@ fn write_text(out: &mut String, text: &str, exact: bool) -> Result<(), Failure> 
         }
     }
     Ok(())
-}
-
-/// `Char` of XML 1.0, 2.2.
-fn is_xml(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..)
 }
 
 fn is_blank(c: char) -> bool {
