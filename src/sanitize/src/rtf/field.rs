@@ -29,6 +29,7 @@ pub(super) struct Field {
     unit: Option<u16>,
     /// A nested field stands where the keyword has to be.
     is_computed: bool,
+    has_nested: bool,
 }
 
 /// How far a field is read.
@@ -53,6 +54,7 @@ impl Field {
             bytes: Vec::new(),
             unit: None,
             is_computed: false,
+            has_nested: false,
         }
     }
 
@@ -96,6 +98,7 @@ impl Field {
 
     /// A field begins within the instruction.
     pub(super) fn nest(&mut self) {
+        self.has_nested = true;
         self.is_computed |= self.text.trim().is_empty();
     }
 
@@ -108,7 +111,8 @@ impl Field {
         match fields::refused(&self.text) {
             Some(what) => Some(what),
             None if self.is_computed => Some(What::Field),
-            None if links == Links::Remove && is_link() => Some(What::Link),
+            // What a nested field shows may become the address.
+            None if (links == Links::Remove || self.has_nested) && is_link() => Some(What::Link),
             None => None,
         }
     }

@@ -308,6 +308,12 @@ fn fields_that_fetch_or_run() {
 }
 
 #[test]
+fn a_link_whose_address_a_nested_field_may_give() {
+    field_goes("HYPERLINK \\\\l \"place\" {\\field{\\*\\fldinst REF x}{\\fldrslt file://host/x}}");
+    field_stays("HYPERLINK \\\\l \"place\"");
+}
+
+#[test]
 fn instructions_split_and_spelled_otherwise() {
     for instruction in [
         "D{D}E{AU}TO x",
