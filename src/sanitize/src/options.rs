@@ -51,6 +51,8 @@ pub enum Signed {
     Rebuild,
     /// It is refused, so that somebody can look at the original and its signature.
     Quarantine,
+    /// It is rebuilt, and whoever asked keeps the original too: the report names the lost signature.
+    KeepOriginal,
 }
 
 /// Quality of a JPEG encoder, 1 to 100.

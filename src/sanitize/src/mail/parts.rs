@@ -152,7 +152,7 @@ impl<'a, 'b> Parts<'a, 'b> {
         self.job.inspect(bytes)?;
         match self.job.options.signed {
             Signed::Quarantine => Err(Failure::Refused("the mail is signed".to_owned())),
-            Signed::Rebuild => {
+            Signed::Rebuild | Signed::KeepOriginal => {
                 self.job.removed(Removed::new(What::Signature, "signature of the mail", 1));
                 Ok(())
             }

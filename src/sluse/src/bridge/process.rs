@@ -2,11 +2,13 @@
 
 use sluse_envelope::jws;
 use sluse_envelope::{BlobRef, Direction, PublicKey, Sealing, SubmissionId, UnixMillis};
+use sluse_sanitize::options::Signed;
 
 use crate::audit::{Event, Record};
 use crate::bridge::Bridge;
 use crate::bridge::decide::{Decision, decide, hold_unexamined};
 use crate::bridge::examine::unexamined;
+use crate::bridge::quarantine::lost_signature;
 use crate::bridge::receive::{NotReceived, Received, Unusable, receive};
 use crate::id::CodeWord;
 use crate::model::outcome::{AttachmentCode, Outcome, State};
@@ -143,10 +145,11 @@ impl Bridge {
         };
         let record = Record::of(event).about(id).with("verdicts", verdicts);
         let position = self.audit.append(record).await.map_err(Waits::ours)?;
-        if decision.state != State::Relayed {
-            self.quarantine(received, &decision).await?;
-        }
         let contract = self.settings.contracts.find(&received.manifest.form, received.manifest.version);
+        let keeps_signed = contract.is_some_and(|c| c.attachments.rebuild.signed == Signed::KeepOriginal);
+        if decision.state != State::Relayed || (keeps_signed && decision.reports.iter().any(lost_signature)) {
+            self.quarantine(received, &decision, keeps_signed).await?;
+        }
         if let (Some(clearance), Some(contract)) = (&decision.clearance, contract) {
             self.relay(received, contract, clearance, &decision.reports, position).await?;
         }

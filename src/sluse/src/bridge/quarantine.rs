@@ -1,9 +1,11 @@
-//! What security staff get: a report, and the originals that were withheld, sealed to the quarantine key.
+//! What security staff get: a report, and the originals that were withheld, sealed to the quarantine key; so too the
+//! originals of signed documents, where a contract keeps them beside the rebuilt copies.
 //!
 //! Invariant: infected bytes are not kept; of them there are digests and a report.
 
 use sluse_envelope::{Attachment, BlobPlace, BlobRef, BlobSealer, Direction};
-use sluse_sanitize::report::plain;
+use sluse_sanitize::Report;
+use sluse_sanitize::report::{What, plain};
 
 use crate::bridge::Bridge;
 use crate::bridge::decide::Decision;
@@ -11,7 +13,7 @@ use crate::bridge::fetch::{FetchError, Opening};
 use crate::bridge::process::Waits;
 use crate::bridge::receive::Received;
 use crate::clock;
-use crate::model::outcome::{AttachmentCode, State};
+use crate::model::outcome::AttachmentCode;
 use crate::model::quarantine::{Kept, QuarantineReport, QuarantinedAttachment};
 use crate::queue::Message;
 
@@ -21,17 +23,22 @@ const MAX_REPORT_BYTES: usize = 3 << 20;
 const MAX_REMOVED_LEFT: usize = 20;
 
 impl Bridge {
-    /// Puts a report for whatever is not relayed into the secure zone's queue of reports.
-    pub(super) async fn quarantine(&self, received: &Received, decision: &Decision) -> Result<(), Waits> {
+    /// Puts a report for whatever is not relayed, or is kept beside what is, into the secure zone's queue of reports.
+    pub(super) async fn quarantine(
+        &self,
+        received: &Received,
+        decision: &Decision,
+        keeps_signed: bool,
+    ) -> Result<(), Waits> {
         let mut attachments = Vec::with_capacity(decision.reports.len());
         let parts = received.manifest.attachments.iter().zip(&decision.codes).zip(&decision.reports);
         for (index, ((attachment, code), report)) in (0_u32..).zip(parts) {
-            let kept = match code {
-                AttachmentCode::Relayed | AttachmentCode::Infected => None,
-                AttachmentCode::Held | AttachmentCode::Unscannable | AttachmentCode::Refused => {
-                    self.keep_original(received, index, attachment).await?
-                }
+            let keep = match code {
+                AttachmentCode::Infected => false,
+                AttachmentCode::Relayed => keeps_signed && lost_signature(report),
+                AttachmentCode::Held | AttachmentCode::Unscannable | AttachmentCode::Refused => true,
             };
+            let kept = if keep { self.keep_original(received, index, attachment).await? } else { None };
             attachments.push(QuarantinedAttachment { code: *code, report: report.clone(), kept });
         }
         let id = received.header.submission;
@@ -43,7 +50,7 @@ impl Bridge {
             sealed_at: clock::rfc3339(clock::from_millis(received.header.created.0)),
             examined_at: clock::rfc3339(clock::now()),
             problem: decision.problem.clone(),
-            fields: (decision.state != State::RelayedInPart).then(|| received.manifest.fields.clone()),
+            fields: decision.clearance.is_none().then(|| received.manifest.fields.clone()),
             attachments,
         };
         let content = zeroize::Zeroizing::new(fitting_json(&mut report).map_err(Waits::ours)?);
@@ -87,6 +94,12 @@ impl Bridge {
     }
 }
 
+/// Whether a rebuild cost the file, or a file in it, its digital signature.
+pub(super) fn lost_signature(report: &Report) -> bool {
+    report.removed.iter().any(|removed| removed.what == What::Signature)
+        || report.children.iter().any(lost_signature)
+}
+
 /// The report as JSON that fits a queue message: when it would not, the nesting of its largest parts is left out, and said to be.
 fn fitting_json(report: &mut QuarantineReport) -> serde_json::Result<Vec<u8>> {
     let json = serde_json::to_vec(report)?;
@@ -106,9 +119,8 @@ fn fitting_json(report: &mut QuarantineReport) -> serde_json::Result<Vec<u8>> {
 
 #[cfg(test)]
 mod tests {
-    use sluse_sanitize::Report;
-
     use super::*;
+    use crate::model::outcome::State;
 
     #[test]
     fn a_report_of_very_many_nested_files_still_fits_a_message() {

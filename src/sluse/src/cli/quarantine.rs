@@ -9,6 +9,7 @@ use crate::cli::inspect::print_report;
 use crate::cli::{CommandError, Done, output};
 use crate::config::console::Settings;
 use crate::console::open_report;
+use crate::model::quarantine::QuarantinedAttachment;
 use crate::stores;
 
 /// Reports listed.
@@ -66,8 +67,14 @@ async fn list(config: &std::path::Path, json: bool) -> Result<Done, CommandError
         let findings = report
             .attachments
             .iter()
-            .filter(|attachment| !attachment.report.verdict.deliverable())
-            .map(|attachment| format!("{}: {}", attachment.report.name, attachment.report.reason))
+            .filter_map(|attachment| {
+                let QuarantinedAttachment { report, kept, .. } = attachment;
+                match (report.verdict.deliverable(), kept) {
+                    (false, _) => Some(format!("{}: {}", report.name, report.reason)),
+                    (true, Some(_)) => Some(format!("{}: the original is kept", report.name)),
+                    (true, None) => None,
+                }
+            })
             .chain(report.problem.clone())
             .collect();
         lines.push(Line {

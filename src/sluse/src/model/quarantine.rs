@@ -1,4 +1,4 @@
-//! What security staff get of a submission that was not delivered whole.
+//! What security staff get of a submission that was not delivered whole, or of which originals are kept.
 
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -41,7 +41,7 @@ pub struct QuarantinedAttachment {
     pub code: AttachmentCode,
     /// The evidence, with all that is nested in it.
     pub report: Report,
-    /// The original, sealed to the quarantine key; absent when it was delivered or destroyed.
+    /// The original, sealed to the quarantine key; absent when nobody needs it or it was destroyed.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kept: Option<Kept>,
 }
