@@ -125,7 +125,11 @@ impl<'a> Parts<'a> {
                     at = blocks(bytes, at + 10 + colours(flags) + 1).ok_or_else(cut)?;
                     let frame = bytes.get(start..at).ok_or_else(cut)?;
                     let side = |n: usize| Fields(frame).u16(n).map_or(0, u64::from);
-                    parts.pixels = parts.pixels.saturating_add(side(5) * side(7));
+                    let pixels = side(5) * side(7);
+                    if pixels == 0 {
+                        return Err(Failure::Malformed("a frame has no pixels".to_owned()));
+                    }
+                    parts.pixels = parts.pixels.saturating_add(pixels);
                     parts.coding.extend_from_slice(frame);
                     frames += 1;
                 }

@@ -107,6 +107,18 @@ fn a_colour_that_does_not_exist_is_shown_as_nothing() {
 }
 
 #[test]
+fn a_frame_without_pixels_is_malformed() {
+    let bytes = animation(1);
+    let frame = bytes.iter().position(|&byte| byte == 0x2c).unwrap();
+    for side in [5, 7] {
+        let mut flat = bytes.clone();
+        flat[frame + side] = 0;
+        let failure = fails(&flat, Format::Gif);
+        assert!(failure.to_string().contains("no pixels"), "{failure}");
+    }
+}
+
+#[test]
 fn what_is_cut_off_or_out_of_place_is_malformed_but_a_missing_trailer_is_not() {
     let bytes = animation(2);
     assert_eq!(frames(&rebuilt(&bytes[..bytes.len() - 1], Format::Gif).0).len(), 2);
