@@ -105,6 +105,9 @@ fn run_attack(attack: &str, job: &Job, bytes: &[u8]) -> Result<(), ChildError> {
             finish(job, &rebuilt_report(bytes, b"clean"))
         }
         "refuse" => finish(job, &report(bytes)),
+        "address" => {
+            finish(job, &Report { reason: format!("{:p}", run_attack as *const ()), ..report(bytes) })
+        }
         "member-and-rebuild" => {
             send(Kind::Member, job.file, &[&1u32.to_be_bytes(), b"member"])?;
             send(Kind::Rebuilt, job.file, &[b"clean"])?;
@@ -331,7 +334,7 @@ const LIMITS: SandboxLimits =
     SandboxLimits { memory_bytes: 1 << 30, cpu_seconds: 20, wall_seconds: 30, output_bytes: 64 << 20 };
 
 fn sandbox_with(limits: SandboxLimits, rules: &str) -> Sandbox {
-    let config = SandboxConfig { spares: 0, ..SandboxConfig::new(limits, rules.into()) };
+    let config = SandboxConfig::new(limits, rules.into());
     Sandbox::new(config).unwrap()
 }
 
@@ -756,25 +759,34 @@ fn limits_too_small_for_a_worker_are_refused() {
 #[tokio::test]
 async fn a_program_that_is_no_worker_makes_none() {
     for exe in ["/bin/true", "/bin/cat", "/nowhere"] {
-        let config = SandboxConfig { exe: exe.into(), spares: 0, ..SandboxConfig::new(LIMITS, "".into()) };
+        let config = SandboxConfig { exe: exe.into(), ..SandboxConfig::new(LIMITS, "".into()) };
         assert!(Sandbox::new(config).unwrap().start(Task::default()).await.is_err(), "{exe}");
     }
 }
 
 #[tokio::test]
-async fn a_spare_that_died_is_replaced() {
-    let sandbox = Sandbox::new(SandboxConfig { spares: 1, ..SandboxConfig::new(LIMITS, "".into()) }).unwrap();
-    let first = sandbox.start(Task::default()).await.unwrap();
-    let spare = sandbox.spare_pid().await.unwrap();
-    rustix::process::kill_process(
-        rustix::process::Pid::from_raw(spare.try_into().unwrap()).unwrap(),
-        rustix::process::Signal::KILL,
-    )
-    .unwrap();
-    while running(spare) {
-        tokio::task::yield_now().await;
-    }
-    drop(first);
+async fn a_stem_that_died_is_replaced() {
+    let sandbox = sandbox_with(LIMITS, "");
+    let mut first = sandbox.start(files(&["attack refuse"])).await.unwrap();
+    sandbox.kill_stem();
     let (events, fault) = drain(&mut sandbox.start(files(&["attack refuse"])).await.unwrap()).await;
     assert_eq!((events.len(), fault), (1, None));
+    // A worker does not need the stem that it came from.
+    assert_eq!(drain(&mut first).await.1, None);
+}
+
+#[tokio::test]
+async fn where_things_lie_in_memory_is_new_after_a_crash() {
+    let sandbox = sandbox_with(LIMITS, "");
+    let place = async || {
+        let (events, fault) = drain(&mut sandbox.start(files(&["attack address"])).await.unwrap()).await;
+        assert_eq!(fault, None);
+        let [Event::Finished { report, .. }] = &events[..] else { panic!("{events:?}") };
+        report.reason.clone()
+    };
+    let before = place().await;
+    assert_eq!(place().await, before, "workers of one stem");
+    let fault = drain(&mut sandbox.start(files(&["attack stack"])).await.unwrap()).await.1;
+    assert!(matches!(fault, Some(Fault::Crashed { .. })), "{fault:?}");
+    assert_ne!(place().await, before);
 }

@@ -1,6 +1,7 @@
-//! The worker: gives up everything, then examines one submission.
+//! The stem, which gives up most and then only forks; and the worker, forked from it, which gives up the rest and examines
+//! one submission.
 //!
-//! It holds no key, no path and no address; it has one socket, and on it frames from the parent, who tells it nothing
+//! A worker holds no key, no path and no address; it has one socket, and on it frames from the parent, who tells it nothing
 //! but the bytes it is to work on. Failing is cheap: the parent takes any end but the orderly one for a fault.
 
 #![allow(unsafe_code)]
@@ -15,6 +16,7 @@ use serde::de::DeserializeOwned;
 use sluse_sanitize::job::Seen;
 use sluse_sanitize::{Declared, Failure, Inspector, Step};
 
+use super::SandboxLimits;
 use super::confine::{self, ConfineError};
 use super::memory::{MemoryError, SealedMemory};
 use super::protocol::{
@@ -50,17 +52,17 @@ impl From<Errno> for ChildError {
     }
 }
 
-/// The whole life of a worker. The first thing a process started with [`WORKER_ARGUMENT`](super::WORKER_ARGUMENT)
+/// The whole life of a stem, and of the workers that are forked from it. The first thing a process started with [`WORKER_ARGUMENT`](super::WORKER_ARGUMENT)
 /// must call, while it has one thread.
 pub fn main() -> ! {
     run(examine)
 }
 
-/// A worker's life with another way to examine files: tests attack through it.
+/// That life with another way to examine files: tests attack through it.
 pub(super) fn run(examine: fn(&Rules, &Job, &[u8]) -> Result<(), ChildError>) -> ! {
     // The parent reports a panic; its message could carry content.
     std::panic::set_hook(Box::new(|_| {}));
-    let code = match std::panic::catch_unwind(|| serve(examine)) {
+    let code = match std::panic::catch_unwind(|| live(examine)) {
         Ok(Ok(())) => 0,
         Ok(Err(_)) => EXIT_UNFIT,
         Err(_) => EXIT_PANICKED,
@@ -69,34 +71,35 @@ pub(super) fn run(examine: fn(&Rules, &Job, &[u8]) -> Result<(), ChildError>) ->
     unsafe { libc::_exit(code) }
 }
 
-fn serve(examine: fn(&Rules, &Job, &[u8]) -> Result<(), ChildError>) -> Result<(), ChildError> {
-    let rules = match set_up() {
-        Ok(rules) => rules,
-        Err(error) => {
-            let text = error.to_string();
-            let cut = text.as_bytes().get(..MAX_TEXT_BYTES).unwrap_or(text.as_bytes());
-            send(Kind::SetupFailed, NO_FILE, &[cut])?;
-            return Err(error);
-        }
-    };
-    send(Kind::Ready, NO_FILE, &[])?;
-
-    while let Some((header, descriptor)) = receive_header()? {
-        match (header.kind, descriptor) {
-            (Kind::Fields, None) => check_fields(&receive_payload(header, 8 + 2 * MAX_FIELDS_BYTES)?)?,
-            (Kind::File, Some(descriptor)) => {
-                let task: FileTask = json(&receive_payload(header, MAX_FILE_TASK_BYTES)?)?;
-                let bytes = SealedMemory::received(descriptor, task.size)?.to_vec()?;
-                examine(&rules, &Job { file: header.file, task }, &bytes)?;
-            }
-            _ => return Err(ChildError::Parent("a frame that is not for a worker")),
-        }
-    }
-    Ok(())
+/// Which process this is after the stem's work.
+enum Role {
+    /// The stem, whose parent wants no more workers.
+    Stem,
+    /// A worker, confined.
+    Worker,
 }
 
-/// Everything before the first hostile byte.
-fn set_up() -> Result<Rules, ChildError> {
+fn live(examine: fn(&Rules, &Job, &[u8]) -> Result<(), ChildError>) -> Result<(), ChildError> {
+    let (rules, limits) = or_tell(set_up())?;
+    send(Kind::Ready, NO_FILE, &[])?;
+    match fork_workers(&limits)? {
+        Role::Stem => Ok(()),
+        Role::Worker => serve(&rules, examine),
+    }
+}
+
+/// Tells the parent of an error before it ends this process.
+fn or_tell<T>(done: Result<T, ChildError>) -> Result<T, ChildError> {
+    if let Err(error) = &done {
+        let text = error.to_string();
+        let cut = text.as_bytes().get(..MAX_TEXT_BYTES).unwrap_or(text.as_bytes());
+        send(Kind::SetupFailed, NO_FILE, &[cut])?;
+    }
+    done
+}
+
+/// Everything that all workers have in common.
+fn set_up() -> Result<(Rules, SandboxLimits), ChildError> {
     confine::detach()?;
     let Some((header, None)) = receive_header()? else {
         return Err(ChildError::Parent("no setup"));
@@ -108,8 +111,46 @@ fn set_up() -> Result<Rules, ChildError> {
     let rules = Rules::compile(&setup.rules)?;
     // Regular expressions ask once how many processors there are, which later they could not.
     let _ = schema::check(br#"{"properties":{"a":{"pattern":"^a+$"}}}"#, br#"{"a":"aa"}"#);
-    confine::lock(&setup.limits)?;
-    Ok(rules)
+    Ok((rules, setup.limits))
+}
+
+/// The stem's life. Each worker leaves it with its own socket in place of the stem's.
+fn fork_workers(limits: &SandboxLimits) -> Result<Role, ChildError> {
+    while let Some((header, descriptor)) = receive_header()? {
+        let (Header { kind: Kind::Fork, len: 0, .. }, Some(socket)) = (header, descriptor) else {
+            return Err(ChildError::Parent("a frame that is not for a stem"));
+        };
+        match confine::fork_sibling()? {
+            Some(pid) => send(Kind::Forked, NO_FILE, &[&pid.as_raw_pid().to_be_bytes()])?,
+            None => {
+                rustix::stdio::dup2_stdin(&socket)?;
+                drop(socket);
+                or_tell(confine::lock(limits).map_err(ChildError::from))?;
+                return Ok(Role::Worker);
+            }
+        }
+    }
+    Ok(Role::Stem)
+}
+
+/// A worker's life, once it is confined.
+fn serve(
+    rules: &Rules,
+    examine: fn(&Rules, &Job, &[u8]) -> Result<(), ChildError>,
+) -> Result<(), ChildError> {
+    send(Kind::Ready, NO_FILE, &[])?;
+    while let Some((header, descriptor)) = receive_header()? {
+        match (header.kind, descriptor) {
+            (Kind::Fields, None) => check_fields(&receive_payload(header, 8 + 2 * MAX_FIELDS_BYTES)?)?,
+            (Kind::File, Some(descriptor)) => {
+                let task: FileTask = json(&receive_payload(header, MAX_FILE_TASK_BYTES)?)?;
+                let bytes = SealedMemory::received(descriptor, task.size)?.to_vec()?;
+                examine(rules, &Job { file: header.file, task }, &bytes)?;
+            }
+            _ => return Err(ChildError::Parent("a frame that is not for a worker")),
+        }
+    }
+    Ok(())
 }
 
 fn json<T: DeserializeOwned>(payload: &[u8]) -> Result<T, ChildError> {

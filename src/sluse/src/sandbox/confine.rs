@@ -1,9 +1,10 @@
 //! How a worker gives up everything, in two steps.
 //!
 //! ```text
-//! detach   before anything is read: descriptors, name spaces, capabilities, core dumps, life without the parent
-//! lock     before a hostile byte is read: memory, CPU, files, processes (rlimits) ─▶ file system, TCP, signals
-//!          (Landlock) ─▶ all but a few system calls (seccomp)
+//! detach   the stem, before anything is read: descriptors, name spaces, capabilities, core dumps, life without the
+//!          parent ─▶ file system, TCP, signals (Landlock)
+//! lock     each worker, before a hostile byte is read: memory, CPU, files, processes (rlimits), life without the
+//!          parent ─▶ all but a few system calls (seccomp)
 //! ```
 //!
 //! Each layer would do without the others against most attacks; none is relied on alone. Name spaces are best effort,
@@ -16,7 +17,7 @@ use landlock::{
     ABI, Access, AccessFs, AccessNet, CompatLevel, Compatible, Ruleset, RulesetAttr, RulesetStatus, Scope,
 };
 use rustix::process::{
-    DumpableBehavior, Resource, Rlimit, Signal, set_dumpable_behavior, set_parent_process_death_signal,
+    DumpableBehavior, Pid, Resource, Rlimit, Signal, set_dumpable_behavior, set_parent_process_death_signal,
     setrlimit,
 };
 use rustix::thread::{CapabilitySet, CapabilitySets, UnshareFlags, set_capabilities, unshare_unsafe};
@@ -95,7 +96,35 @@ pub(super) fn detach() -> Result<(), ConfineError> {
         // SAFETY: restores the default action; no handler is installed.
         unsafe { libc::signal(signal, libc::SIG_DFL) };
     }
+
+    // Everything this kernel can forbid is handled, and no rule allows any of it.
+    let newest = ABI::V7;
+    let status = Ruleset::default()
+        .set_compatibility(CompatLevel::BestEffort)
+        .handle_access(AccessFs::from_all(newest))?
+        .handle_access(AccessNet::from_all(newest))?
+        .scope(Scope::from_all(newest))?
+        .create()?
+        .restrict_self()?;
+    if status.ruleset == RulesetStatus::NotEnforced {
+        return Err(ConfineError::NoLandlock);
+    }
     Ok(())
+}
+
+/// Forks. In the parent: the new process's number; in the new process: `None`. Only for a process with one thread.
+///
+/// The new process is a child of this process's parent, which so learns how it ended from the kernel.
+pub(super) fn fork_sibling() -> Result<Option<Pid>, ConfineError> {
+    // SAFETY: as fork(2): the new process goes on with a copy of all memory, this stack included. libc's own `fork`
+    // knows no other parent; what it does besides is for other threads, and there are none.
+    let number = unsafe { libc::syscall(libc::SYS_clone, libc::CLONE_PARENT | libc::SIGCHLD, 0, 0, 0, 0) };
+    if number < 0 {
+        let cause = std::io::Error::last_os_error();
+        let cause = rustix::io::Errno::from_io_error(&cause).unwrap_or(rustix::io::Errno::AGAIN);
+        return Err(ConfineError::Act { act: "forking", cause });
+    }
+    Ok(i32::try_from(number).ok().and_then(Pid::from_raw))
 }
 
 /// Gives up everything else. From here on only [`syscalls`] are possible.
@@ -115,19 +144,8 @@ pub(super) fn lock(limits: &SandboxLimits) -> Result<(), ConfineError> {
         act(act_name, setrlimit(resource, Rlimit { current: Some(soft), maximum: Some(hard) }))?;
     }
 
-    // Everything this kernel can forbid is handled, and no rule allows any of it.
-    let newest = ABI::V7;
-    let status = Ruleset::default()
-        .set_compatibility(CompatLevel::BestEffort)
-        .handle_access(AccessFs::from_all(newest))?
-        .handle_access(AccessNet::from_all(newest))?
-        .scope(Scope::from_all(newest))?
-        .create()?
-        .restrict_self()?;
-    if status.ruleset == RulesetStatus::NotEnforced {
-        return Err(ConfineError::NoLandlock);
-    }
-
+    // A fork does not inherit it.
+    act("tying to the parent's life", set_parent_process_death_signal(Some(Signal::KILL)))?;
     let own = rustix::process::getpid().as_raw_pid();
     seccompiler::apply_filter_all_threads(&syscalls::filter(own)?)?;
     Ok(())

@@ -1,29 +1,26 @@
-//! The thread that starts and reaps workers.
+//! The thread that forks and reaps workers.
 //!
-//! One thread does both for the whole life of a sandbox: the kernel ends a worker when the *thread* that started it
-//! ends (`PR_SET_PDEATHSIG`), and the runtime's threads come and go.
+//! One thread does both for the whole life of a sandbox: the kernel ends stem and workers when the *thread* that
+//! started them ends (`PR_SET_PDEATHSIG`), and the runtime's threads come and go.
+//!
+//! All workers of a stem lie in memory as it does. So a stem that a worker failed under is not used again: what an
+//! attacker learned from a crash is of no use for the next.
 
 use std::io;
-use std::os::fd::OwnedFd;
-use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
-use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::path::PathBuf;
 use std::sync::mpsc;
 
+use rustix::process::{Pid, WaitStatus};
 use tokio::sync::oneshot;
 
-use super::WORKER_ARGUMENT;
+use super::parent::StartError;
+use super::stem::{self, Started, Stem};
 
 enum Order {
-    Start(oneshot::Sender<io::Result<Started>>),
-    End(Child, Option<oneshot::Sender<io::Result<ExitStatus>>>),
-}
-
-/// A process that was just started, and our end of its socket.
-pub(super) struct Started {
-    pub(super) child: Child,
-    pub(super) socket: UnixStream,
+    Start(oneshot::Sender<Result<Started, StartError>>),
+    End(Pid, Option<oneshot::Sender<io::Result<WaitStatus>>>),
+    #[cfg(test)]
+    KillStem,
 }
 
 /// A handle on the thread. When the last one is gone the thread carries out what is left to do and ends.
@@ -33,23 +30,26 @@ pub(super) struct Keeper {
 }
 
 impl Keeper {
-    /// Starts the thread; `exe` is the program whose `main` knows the worker argument.
-    pub(super) fn new(exe: PathBuf) -> io::Result<Self> {
+    /// Starts the thread; `exe` is the program whose `main` knows the worker argument, `setup` what each stem is told.
+    pub(super) fn new(exe: PathBuf, setup: Vec<u8>) -> io::Result<Self> {
         let (orders, inbox) = mpsc::channel();
         std::thread::Builder::new().name("sandbox-keeper".to_owned()).spawn(move || {
+            let mut nursery = Nursery { exe, setup, stem: None };
             for order in inbox {
                 match order {
                     Order::Start(reply) => {
-                        if let Err(Ok(unwanted)) = reply.send(start(&exe)) {
-                            let _ = end(unwanted.child);
+                        if let Err(Ok(unwanted)) = reply.send(nursery.worker()) {
+                            let _ = stem::end(unwanted.pid);
                         }
                     }
-                    Order::End(child, reply) => {
-                        let status = end(child);
+                    Order::End(pid, reply) => {
+                        let status = nursery.end(pid);
                         if let Some(reply) = reply {
                             let _ = reply.send(status);
                         }
                     }
+                    #[cfg(test)]
+                    Order::KillStem => nursery.stem.as_ref().unwrap().kill(),
                 }
             }
         })?;
@@ -57,24 +57,32 @@ impl Keeper {
     }
 
     /// Starts a process.
-    pub(super) async fn start(&self) -> io::Result<Started> {
+    pub(super) async fn start(&self) -> Result<Started, StartError> {
         let (reply, answer) = oneshot::channel();
-        self.orders.send(Order::Start(reply)).map_err(|_| gone())?;
-        answer.await.map_err(|_| gone())?
+        self.orders.send(Order::Start(reply)).map_err(|_| StartError::Spawn(gone()))?;
+        answer.await.map_err(|_| StartError::Spawn(gone()))?
     }
 
     /// Kills a process that has not ended by itself, and tells how it ended.
-    pub(super) async fn end(&self, child: Child) -> io::Result<ExitStatus> {
+    pub(super) async fn end(&self, pid: Pid) -> io::Result<WaitStatus> {
         let (reply, answer) = oneshot::channel();
-        self.orders.send(Order::End(child, Some(reply))).map_err(|_| gone())?;
+        self.orders.send(Order::End(pid, Some(reply))).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
     }
 
     /// As [`end`](Self::end), for those who cannot wait.
-    pub(super) fn end_later(&self, child: Child) {
-        if let Err(mpsc::SendError(Order::End(child, _))) = self.orders.send(Order::End(child, None)) {
-            let _ = end(child);
+    pub(super) fn end_later(&self, pid: Pid) {
+        if self.orders.send(Order::End(pid, None)).is_err() {
+            let _ = stem::end(pid);
         }
+    }
+}
+
+#[cfg(test)]
+impl Keeper {
+    /// Kills the stem behind the thread's back.
+    pub(super) fn kill_stem(&self) {
+        self.orders.send(Order::KillStem).unwrap();
     }
 }
 
@@ -82,25 +90,30 @@ fn gone() -> io::Error {
     io::Error::other("the thread that starts workers is gone")
 }
 
-fn start(exe: &Path) -> io::Result<Started> {
-    let (socket, theirs) = UnixStream::pair()?;
-    socket.set_nonblocking(true)?;
-    let child = Command::new(exe)
-        .arg(WORKER_ARGUMENT)
-        .env_clear()
-        .current_dir("/")
-        // A group of its own: the terminal's Ctrl-C is for the bridge, which finishes what its workers have in hand.
-        .process_group(0)
-        .stdin(Stdio::from(OwnedFd::from(theirs)))
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()?;
-    Ok(Started { child, socket })
+/// What the thread holds.
+struct Nursery {
+    exe: PathBuf,
+    setup: Vec<u8>,
+    stem: Option<Stem>,
 }
 
-/// A process that ends by itself closes its socket only after its exit status is settled, so killing it then does not
-/// change what it died of.
-fn end(mut child: Child) -> io::Result<ExitStatus> {
-    child.kill()?;
-    child.wait()
+impl Nursery {
+    fn worker(&mut self) -> Result<Started, StartError> {
+        if let Some(started) = self.stem.as_mut().and_then(|stem| stem.fork().ok()) {
+            return Ok(started);
+        }
+        // No stem, or one that is gone: the error of a fresh one is the one to tell.
+        self.stem = None;
+        let stem = self.stem.insert(Stem::start(&self.exe, &self.setup)?);
+        stem.fork().map_err(StartError::Spawn)
+    }
+
+    fn end(&mut self, pid: Pid) -> io::Result<WaitStatus> {
+        let status = stem::end(pid)?;
+        let ours = status.terminating_signal() == Some(libc::SIGKILL);
+        if !ours && status.exit_status() != Some(0) {
+            self.stem = None;
+        }
+        Ok(status)
+    }
 }

@@ -5,18 +5,19 @@
 //!               │                       │                        (or a Fault: the worker is gone)
 //!        keeper thread                  │ one Unix socket, descriptor 0 of the child
 //!        starts and reaps               │
+//!               ├──▶ stem: detach ▶ compile rules ▶ fork, fork, …      no descriptors, no environment, no privileges,
+//!               │                       ┊                              no network name space, Landlock with no rule
 //!               │            ═══════════╪═══════════════════  below: untrusted from the first file on
-//!               └──────────▶ child: detach ▶ compile rules ▶ lock ▶ Ready ▶ fields, file, file, … ▶ exit 0
-//!                              no descriptors, no environment, no privileges, no network name space,
-//!                              rlimits, Landlock with no rule, seccomp with about twenty system calls
+//!               └──────────▶ worker: lock ▶ Ready ▶ fields, file, file, … ▶ exit 0
+//!                              all that, and rlimits, and seccomp with about twenty system calls
 //! ```
 //!
 //! Invariants:
-//! - A child reads hostile bytes only when Landlock and seccomp are in force; a kernel without them is an error.
-//! - What a child sends is untrusted: kinds, order and sizes are checked before anything is kept, digests are
+//! - A worker reads hostile bytes only when Landlock and seccomp are in force; a kernel without them is an error.
+//! - What a worker sends is untrusted: kinds, order and sizes are checked before anything is kept, digests are
 //!   recomputed, texts are escaped.
 //! - A [`Worker`] that is dropped, faulty or done has no process any more: killed, and reaped by the keeper.
-//! - Nothing of a child outlives its submission.
+//! - Nothing of a worker outlives its submission. The stem sees no submission.
 
 pub mod child;
 mod confine;
@@ -27,6 +28,7 @@ mod memory;
 mod parent;
 mod protocol;
 mod rules;
+mod stem;
 mod syscalls;
 mod yara;
 

@@ -4,32 +4,31 @@ use std::collections::{HashSet, VecDeque};
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::os::unix::process::ExitStatusExt;
 use std::path::PathBuf;
-use std::process::{Child, ExitStatus};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
+use rustix::process::{Pid, WaitStatus};
 use sluse_sanitize::report::{plain, sha256_hex};
 use sluse_sanitize::{Format, Report};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
 use tokio::net::UnixStream;
-use tokio::task::JoinHandle;
 use tokio::time::Instant;
 
 use super::SandboxLimits;
 use super::child::EXIT_PANICKED;
 use super::evidence::{self, Known};
-use super::keeper::{Keeper, Started};
+use super::keeper::Keeper;
 use super::memory::SealedMemory;
 use super::protocol::{
     FileTask, HEADER_BYTES, Header, Kind, MAX_FIELDS_BYTES, MAX_REPORT_BYTES, MAX_TEXT_BYTES, NO_FILE, Setup,
 };
+use super::stem::Started;
 use crate::schema::FieldError;
 
-/// Longest time from the start of a process to its Ready: the compilation of the rules is most of it.
-const START_TIMEOUT: Duration = Duration::from_secs(30);
+/// Longest time from the start of a stem or worker to its Ready: the compilation of the rules is most of it.
+pub(super) const START_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A frame's payload is taken in pieces of this size, so that a lying length costs nothing.
 const PIECE_BYTES: usize = 1 << 20;
@@ -43,15 +42,13 @@ pub struct SandboxConfig {
     pub limits: SandboxLimits,
     /// The text of the YARA rules.
     pub rules: Arc<str>,
-    /// Workers that are kept ready, confined and with their rules compiled, so that starting one costs no time.
-    pub spares: usize,
 }
 
 impl SandboxConfig {
-    /// Workers of this same program, with one spare.
+    /// Workers of this same program.
     #[must_use]
     pub fn new(limits: SandboxLimits, rules: Arc<str>) -> Self {
-        Self { exe: PathBuf::from("/proc/self/exe"), limits, rules, spares: 1 }
+        Self { exe: PathBuf::from("/proc/self/exe"), limits, rules }
     }
 }
 
@@ -201,136 +198,78 @@ pub enum Fault {
     Gone,
 }
 
-/// Makes workers, and keeps some ready.
+/// Makes workers.
 #[derive(Debug)]
 pub struct Sandbox {
-    maker: Maker,
-    spares: Mutex<VecDeque<JoinHandle<Result<Ready, StartError>>>>,
+    keeper: Keeper,
+    limits: SandboxLimits,
 }
 
 impl Sandbox {
-    /// Starts the keeper thread and the first spare workers. Must be called inside a tokio runtime.
+    /// Starts the keeper thread.
     ///
     /// # Errors
     /// [`StartError::Limits`], or [`StartError::Spawn`] when no thread can be made. Whether workers can be made shows at the first
     /// [`start`](Self::start).
     pub fn new(config: SandboxConfig) -> Result<Self, StartError> {
-        config.limits.check().map_err(|(key, least)| StartError::Limits { key, least })?;
-        let keeper = Keeper::new(config.exe.clone()).map_err(StartError::Spawn)?;
-        let sandbox = Self { maker: Maker { keeper, config: Arc::new(config) }, spares: Mutex::default() };
-        sandbox.replenish();
-        Ok(sandbox)
+        let SandboxConfig { exe, limits, rules } = config;
+        limits.check().map_err(|(key, least)| StartError::Limits { key, least })?;
+        let setup = serde_json::to_vec(&Setup { limits, rules: rules.to_string() })
+            .map_err(|cause| StartError::Spawn(cause.into()))?;
+        Ok(Self { keeper: Keeper::new(exe, setup).map_err(StartError::Spawn)?, limits })
     }
 
-    /// A worker with this task.
+    /// A worker with this task. Must be called inside a tokio runtime.
     ///
     /// # Errors
     /// [`StartError`] when there can be none.
     pub async fn start(&self, task: Task) -> Result<Worker, StartError> {
-        let spare = self.spares.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
-        let spare = match spare {
-            Some(making) => making.await.ok().and_then(Result::ok).and_then(Ready::alive),
-            None => None,
-        };
-        let ready = match spare {
-            Some(ready) => ready,
-            // No spare, or one that failed: the error of a fresh attempt is the one to tell.
-            None => self.maker.make().await?,
-        };
-        self.replenish();
-        Ok(Worker::new(ready, task, self.maker.config.limits))
-    }
-
-    /// The process that the next worker will be, once it is ready.
-    #[cfg(test)]
-    pub(super) async fn spare_pid(&self) -> Option<u32> {
-        let making = self.spares.lock().unwrap().pop_front()?;
-        let ready = making.await.unwrap().unwrap();
-        let pid = ready.process.child.as_ref().map(Child::id);
-        self.spares.lock().unwrap().push_front(tokio::spawn(async { Ok(ready) }));
-        pid
-    }
-
-    fn replenish(&self) {
-        let mut spares = self.spares.lock().unwrap_or_else(PoisonError::into_inner);
-        while spares.len() < self.maker.config.spares {
-            let maker = self.maker.clone();
-            spares.push_back(tokio::spawn(async move { maker.make().await }));
-        }
-    }
-}
-
-impl Drop for Sandbox {
-    fn drop(&mut self) {
-        for spare in self.spares.get_mut().unwrap_or_else(PoisonError::into_inner) {
-            spare.abort();
-        }
-    }
-}
-
-#[derive(Debug, Clone)]
-struct Maker {
-    keeper: Keeper,
-    config: Arc<SandboxConfig>,
-}
-
-impl Maker {
-    async fn make(&self) -> Result<Ready, StartError> {
-        let Started { child, socket } = self.keeper.start().await.map_err(StartError::Spawn)?;
-        let process = Process { child: Some(child), keeper: self.keeper.clone() };
-        let socket = UnixStream::from_std(socket).map_err(StartError::Spawn)?;
-        let mut ready = Ready { process, socket };
-        match tokio::time::timeout(START_TIMEOUT, self.set_up(&mut ready)).await {
-            Ok(Ok(None)) => Ok(ready),
+        let Started { pid, socket } = self.keeper.start().await?;
+        let mut process = Process { pid: Some(pid), keeper: self.keeper.clone() };
+        let mut socket = UnixStream::from_std(socket).map_err(StartError::Spawn)?;
+        match tokio::time::timeout(START_TIMEOUT, ready(&mut socket)).await {
+            Ok(Ok(None)) => Ok(Worker::new(process, socket, task, self.limits)),
             Ok(Ok(Some(text))) => Err(StartError::SetUp(text)),
-            Ok(Err(error)) => Err(StartError::Ended(match ready.process.end().await {
-                Ok(status) => format!("{error}; {status}"),
+            Ok(Err(error)) => Err(StartError::Ended(match process.end().await {
+                Ok(status) => format!("{error}; {status:?}"),
                 Err(_) => error.to_string(),
             })),
             Err(_) => Err(StartError::TimedOut),
         }
     }
+}
 
-    /// Sends the Setup frame; the text is the child's reason for not being ready.
-    async fn set_up(&self, Ready { socket, .. }: &mut Ready) -> io::Result<Option<String>> {
-        let setup = Setup { limits: self.config.limits, rules: self.config.rules.to_string() };
-        send(socket, Kind::Setup, NO_FILE, &[&serde_json::to_vec(&setup)?]).await?;
-        match read_header(socket).await? {
-            Some(Header { kind: Kind::Ready, len: 0, .. }) => Ok(None),
-            Some(Header { kind: Kind::SetupFailed, len, .. }) if len <= MAX_TEXT_BYTES as u64 => {
-                let text = read_payload(socket, len).await?;
-                Ok(Some(plain(&String::from_utf8_lossy(&text))))
-            }
-            _ => Err(io::ErrorKind::InvalidData.into()),
-        }
+#[cfg(test)]
+impl Sandbox {
+    /// Kills the stem, as the kernel would when memory runs out.
+    pub(super) fn kill_stem(&self) {
+        self.keeper.kill_stem();
     }
 }
 
-/// A confined worker that waits for a task.
-#[derive(Debug)]
-struct Ready {
-    process: Process,
-    socket: UnixStream,
-}
-
-impl Ready {
-    /// A spare may have died while it waited.
-    fn alive(mut self) -> Option<Self> {
-        matches!(self.process.child.as_mut()?.try_wait(), Ok(None)).then_some(self)
+/// Waits until a worker is confined; the text is its reason for not being so.
+async fn ready(socket: &mut UnixStream) -> io::Result<Option<String>> {
+    match read_header(socket).await? {
+        Some(Header { kind: Kind::Ready, len: 0, .. }) => Ok(None),
+        Some(Header { kind: Kind::SetupFailed, len, .. }) if len <= MAX_TEXT_BYTES as u64 => {
+            let text = read_payload(socket, len).await?;
+            Ok(Some(plain(&String::from_utf8_lossy(&text))))
+        }
+        _ => Err(io::ErrorKind::InvalidData.into()),
     }
 }
 
 /// A process that does not outlive this value.
 #[derive(Debug)]
 struct Process {
-    child: Option<Child>,
+    pid: Option<Pid>,
     keeper: Keeper,
 }
 
 impl Process {
-    async fn end(&mut self) -> io::Result<ExitStatus> {
-        match self.child.take() {
-            Some(child) => self.keeper.end(child).await,
+    async fn end(&mut self) -> io::Result<WaitStatus> {
+        match self.pid.take() {
+            Some(pid) => self.keeper.end(pid).await,
             None => Err(io::ErrorKind::NotFound.into()),
         }
     }
@@ -338,8 +277,8 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        if let Some(child) = self.child.take() {
-            self.keeper.end_later(child);
+        if let Some(pid) = self.pid.take() {
+            self.keeper.end_later(pid);
         }
     }
 }
@@ -386,7 +325,7 @@ struct Current {
 }
 
 impl Worker {
-    fn new(Ready { process, socket }: Ready, task: Task, limits: SandboxLimits) -> Self {
+    fn new(process: Process, socket: UnixStream, task: Task, limits: SandboxLimits) -> Self {
         Self {
             process,
             socket,
@@ -404,7 +343,7 @@ impl Worker {
     /// The process, while there is one.
     #[cfg(test)]
     pub(super) fn pid(&self) -> Option<u32> {
-        self.process.child.as_ref().map(Child::id)
+        self.process.pid.map(|pid| pid.as_raw_pid().unsigned_abs())
     }
 
     /// Index of the file that the last event or fault was about; `None` before the first.
@@ -565,7 +504,7 @@ impl Worker {
             return Err(Fault::BadFrame("a frame after the end").into());
         }
         let status = self.process.end().await?;
-        if status.success() { Ok((None, Stage::Done)) } else { Err(self.died(status).into()) }
+        if status.exit_status() == Some(0) { Ok((None, Stage::Done)) } else { Err(self.died(status).into()) }
     }
 
     /// Reads one frame about `file`; `cap` tells how long a frame of a kind may be, and which kinds may come now.
@@ -589,8 +528,8 @@ impl Worker {
     }
 
     /// What an exit status means for a worker that was not done.
-    fn died(&self, status: ExitStatus) -> Fault {
-        match (status.code(), status.signal()) {
+    fn died(&self, status: WaitStatus) -> Fault {
+        match (status.exit_status(), status.terminating_signal()) {
             (Some(EXIT_PANICKED), _) => Fault::Panicked,
             (Some(code), _) => Fault::Exited { code },
             (_, Some(libc::SIGSYS)) => Fault::Forbidden,

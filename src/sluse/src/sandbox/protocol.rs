@@ -7,9 +7,15 @@
 //!      │ u8   │ u32      │ u64          │ length bytes  │
 //!      └──────┴──────────┴──────────────┴───────────────┘
 //!
-//! parent                                      worker
-//!   Setup { limits, rules } ───────────────▶  compiles the rules, confines itself
+//! parent                                      stem
+//!   Setup { limits, rules } ───────────────▶  detaches itself, compiles the rules
 //!                            ◀──────────────  Ready | SetupFailed { text }
+//!   Fork + descriptor ─────────────────────▶  forks a worker, whose socket the descriptor is
+//!                            ◀──────────────  Forked { process number }
+//!   end of stream ─────────────────────────▶  exits with 0
+//!
+//! parent                                      worker
+//!                            ◀──────────────  Ready | SetupFailed { text }           (once it is confined)
 //!   Fields { schema, json } ───────────────▶                                        (when there are any)
 //!                            ◀──────────────  FieldsAccepted { json } | FieldsRejected { errors }
 //!   File { task } + descriptor ────────────▶                                        (one file at a time)
@@ -19,7 +25,7 @@
 //!   end of stream ─────────────────────────▶  exits with 0
 //! ```
 //!
-//! Everything after Ready comes from a process that has read hostile bytes, so the parent believes nothing in it
+//! Everything after a worker's Ready comes from a process that has read hostile bytes, so the parent believes nothing in it
 //! that it can check: see `parent` for sizes and order and `evidence` for what a report may say.
 
 use serde::{Deserialize, Serialize};
@@ -64,15 +70,17 @@ macro_rules! kinds {
 }
 
 kinds! {
-    /// To the worker: [`Setup`] as JSON.
+    /// To the stem: [`Setup`] as JSON.
     Setup = 1,
     /// To the worker: length of the schema (u64), schema, fields.
     Fields = 2,
     /// To the worker: [`FileTask`] as JSON, with one descriptor of sealed memory.
     File = 3,
-    /// From the worker: confined and waiting; no payload.
+    /// To the stem: make a worker, with the descriptor of its socket; no payload.
+    Fork = 4,
+    /// From stem and worker: set up and waiting; no payload.
     Ready = 129,
-    /// From the worker: why it could not be set up, as text.
+    /// From stem and worker: why it could not be set up, as text.
     SetupFailed = 130,
     /// From the worker: the fields, valid and in canonical form.
     FieldsAccepted = 131,
@@ -84,6 +92,8 @@ kinds! {
     Rebuilt = 134,
     /// From the worker: the report as JSON; the last frame about a file.
     Finished = 135,
+    /// From the stem: the new worker's process number (i32).
+    Forked = 136,
 }
 
 /// A frame's header.
@@ -116,7 +126,7 @@ impl Header {
     }
 }
 
-/// The first frame a worker gets.
+/// The first frame a stem gets.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct Setup {
@@ -146,7 +156,9 @@ mod tests {
 
     #[test]
     fn a_kind_that_does_not_exist_is_no_header() {
-        for kind in (0..=255).filter(|kind| ![1, 2, 3, 129, 130, 131, 132, 133, 134, 135].contains(kind)) {
+        for kind in
+            (0..=255).filter(|kind| ![1, 2, 3, 4, 129, 130, 131, 132, 133, 134, 135, 136].contains(kind))
+        {
             let mut bytes = [0; HEADER_BYTES];
             bytes[0] = kind;
             assert_eq!(Header::decode(bytes), None, "{kind}");
