@@ -111,7 +111,8 @@ impl Writer<'_, '_, '_> {
                 }
             }
         }
-        let blank = |c: char| c.is_ascii_whitespace();
+        // A byte order mark, too: where a text begins, readers drop it.
+        let blank = |c: char| c.is_ascii_whitespace() || c == '\u{feff}';
         let content = self.out.get(start..).unwrap_or_default().trim_matches(blank).to_owned();
         self.out.truncate(start);
         self.out.push_str(&content);

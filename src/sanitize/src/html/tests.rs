@@ -177,6 +177,11 @@ fn encodings_are_read_as_declared_and_written_as_utf8() {
 }
 
 #[test]
+fn a_byte_order_mark_where_the_content_begins_is_dropped_by_all_readers() {
+    assert_eq!(body("<title>a</title><body> \u{feff} \u{feff}<b>x\u{feff}</b>"), "<b>x\u{feff}</b>");
+}
+
+#[test]
 fn utf7_and_wide_declarations_switch_nothing() {
     let out = rebuilt("<meta charset=utf-7><p>+ADw-script+AD4-alert(1)+ADw-/script+AD4-").0;
     assert_eq!(out, "<p>+ADw-script+AD4-alert(1)+ADw-/script+AD4-</p>");
