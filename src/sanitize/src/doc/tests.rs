@@ -187,7 +187,7 @@ fn rebuilt_with(fixture: Fixture, options: &Options) -> Rebuilt {
     let streams = bench(&Limits::default(), |job| {
         let compound = crate::compound::Compound::parse(&file, job).unwrap();
         assert!(compound.root.storages.is_empty() && compound.root.streams.len() <= 3);
-        [WORD, "1Table", DATA].map(|name| compound.root.stream(name).unwrap_or_default().to_vec())
+        [WORD, "1Table", DATA].map(|name| compound.root.stream(name).unwrap().unwrap_or_default().to_vec())
     });
     let [word, table, data] = streams.0;
     Rebuilt { word, table, data, removed: report.removed.iter().map(|removed| removed.what).collect() }

@@ -39,7 +39,7 @@ fn unproved<T>(what: &str) -> Result<T, Failure> {
 pub(crate) fn verify(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<(), Failure> {
     let compound = Compound::parse(bytes, job).map_err(|failure| Failure::Unproved(failure.to_string()))?;
     let root = &compound.root;
-    let (1, 0, Some(stream)) = (root.streams.len(), root.storages.len(), root.stream(super::STREAM)) else {
+    let (1, 0, Some(stream)) = (root.streams.len(), root.storages.len(), root.stream(super::STREAM)?) else {
         return unproved("there is more than a workbook");
     };
     if compound.unreachable != crate::compound::Unreachable::default() {
