@@ -20,6 +20,7 @@
 //! | `sheet` | what may not stand in a kept sheet? |
 //! | `formula`, `function` | what does a formula reach, and what may it call? |
 //! | `drawing`, `object`, `art` | what becomes of shapes, form elements and embedded objects? |
+//! | `line` | which lines of older versions stay? |
 //! | `picture` | what becomes of pictures? |
 //! | `link` | which links may stay? |
 //! | `text` | how are strings stored? |
@@ -31,6 +32,7 @@ mod formula;
 mod function;
 mod globals;
 mod length;
+mod line;
 mod link;
 mod object;
 mod picture;
