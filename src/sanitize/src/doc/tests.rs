@@ -13,7 +13,7 @@ use crate::image::BLANK;
 use crate::job::{NoInspector, Sanitized, Settings, bench, sanitize};
 use crate::limits::Limits;
 use crate::office_art::{kind, put};
-use crate::options::{Links, Options, Signed};
+use crate::options::{Links, Metadata, Options, Signed};
 use crate::report::{Verdict, What};
 
 /// Where the text begins.
@@ -248,6 +248,19 @@ fn harmless_field_that_no_table_declares_goes_too() {
     fixture.structures.clear();
     let new = rebuilt(fixture);
     assert!(!new.has("PAGE") && new.shows("7"));
+}
+
+#[test]
+fn field_that_shows_what_is_gone_stays_as_its_words() {
+    let text = "\u{13} AUTHOR \u{14}Someone\u{15} \u{13} EDITTIME  \\* MERGEFORMAT \u{14}17\u{15} \u{13} PAGE \u{14}3\u{15}\r";
+    let new = rebuilt(with(text));
+    assert!(!new.has("AUTHOR") && !new.has("EDITTIME") && new.shows("PAGE"));
+    assert!(new.shows("Someone") && new.shows("17") && new.has_lost(What::Metadata));
+    let keep = Options { metadata: Metadata::Keep, ..Options::default() };
+    let new = rebuilt_with(with(text), &keep);
+    assert!(new.shows("AUTHOR") && !new.has("EDITTIME"));
+    // Without words of its own nothing would be left of it.
+    assert!(rebuilt(with("\u{13} AUTHOR \u{15}\r")).shows("AUTHOR"));
 }
 
 #[test]
