@@ -59,6 +59,12 @@ fn link(bytes: &[u8], sector: usize) -> usize {
     (table + 1) * 512 + sector % 128 * 4
 }
 
+/// Makes a stream begin behind the file.
+pub(crate) fn damage(bytes: &mut [u8], name: &str) {
+    let at = entry(bytes, name) + 116;
+    patch(bytes, at, 0x00ff_ffff_u32);
+}
+
 fn start(bytes: &[u8], name: &str) -> usize {
     word(bytes, entry(bytes, name) + 116)
 }

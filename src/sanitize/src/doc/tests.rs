@@ -6,6 +6,7 @@ use super::fkp::{self, Kind, Run};
 use super::text::Text;
 use super::{CLASS, DATA, WORD, bytes, entry, sprm, verify};
 use crate::compound::Storage;
+use crate::compound::tests::damage;
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::identify::Declared;
@@ -443,6 +444,38 @@ fn older_text_and_bytes_behind_everything_are_gone() {
     assert!(
         memchr::memmem::find(&file, b"older").is_none() && memchr::memmem::find(&file, b"quick").is_none()
     );
+}
+
+#[test]
+fn damaged_stream_matters_where_it_is_needed() {
+    let file = || {
+        let mut fixture = with("text\r");
+        fixture.data = vec![7; 5000];
+        for name in ["\u{1}CompObj", "\u{5}SummaryInformation", "_signatures"] {
+            fixture.root.add(name, vec![7; 5000]);
+        }
+        fixture.bytes()
+    };
+    for (name, is_needed) in [
+        (WORD, true),
+        ("1Table", true),
+        (DATA, true),
+        ("\u{1}CompObj", false),
+        ("\u{5}SummaryInformation", false),
+        ("_signatures", false),
+    ] {
+        let mut bytes = file();
+        damage(&mut bytes, name);
+        let (rebuilt, report) = run(&bytes, &Options::default()).into_parts();
+        assert_eq!(rebuilt.is_none(), is_needed, "{name}: {}", report.reason);
+        assert!(is_needed || report.removed.iter().any(|removed| removed.what == What::Unreachable));
+        assert!(!is_needed || report.reason.contains("not there in full"), "{}", report.reason);
+    }
+    // A signature that cannot be read is one.
+    let mut bytes = file();
+    damage(&mut bytes, "_signatures");
+    let options = Options { signed: Signed::Quarantine, ..Options::default() };
+    assert!(run(&bytes, &options).into_parts().0.is_none());
 }
 
 #[test]
