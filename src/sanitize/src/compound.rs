@@ -7,7 +7,7 @@
 //!                                └─ mini stream ◀───────────────┴─ less: a chain of 64-byte pieces (miniFAT)
 //! ```
 //!
-//! Invariants of what is read: no sector belongs to two chains, every chain ends, every stream has all its bytes, no two
+//! Invariants of what is read: no sector belongs to two chains, every stream has all its bytes or is unreadable, no two
 //! names in a storage are equal, the tree has no loop. What is written is sorted and balanced, has no time stamps, and
 //! zeros wherever nothing belongs; the same tree gives the same bytes.
 //!
@@ -24,6 +24,7 @@ mod write;
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use crate::failure::Failure;
 use crate::job::Job;
 use crate::report::{Removed, What};
 
@@ -70,6 +71,8 @@ pub(crate) struct Storage<'a> {
     pub(crate) class: Class,
     pub(crate) storages: Vec<Storage<'a>>,
     pub(crate) streams: Vec<Stream<'a>>,
+    /// Names of its streams of which the file lacks a part. Invariant: none is a name in `streams`.
+    pub(crate) unreadable: Vec<String>,
 }
 
 /// A file.
@@ -84,6 +87,8 @@ pub(crate) struct Stream<'a> {
 pub(crate) struct Unreachable {
     /// Names of directory entries outside the tree; as they came, not to be trusted.
     pub(crate) orphans: Vec<String>,
+    /// Names of streams that the file has a part of at most; as they came, too.
+    pub(crate) unreadable: Vec<String>,
     /// Sectors and mini sectors that are not all zero, belong to nothing, and lie before the last one in use.
     pub(crate) sectors: u32,
     /// Bytes behind the last sector in use, when not all of them are zero.
@@ -95,6 +100,9 @@ impl Unreachable {
     pub(crate) fn note(&self, job: &mut Job<'_>) {
         for name in &self.orphans {
             job.removed(Removed::new(What::Unreachable, &format!("orphaned entry {name}"), 1));
+        }
+        for name in &self.unreadable {
+            job.removed(Removed::new(What::Unreachable, &format!("unreadable stream {name}"), 1));
         }
         if self.sectors > 0 {
             job.removed(Removed::new(What::Unreachable, "free sectors with data", self.sectors));
@@ -108,7 +116,7 @@ impl Unreachable {
 impl<'a> Storage<'a> {
     /// An empty storage; the root may have any name.
     pub(crate) fn new(name: &str, class: Class) -> Self {
-        Self { name: name.to_owned(), class, storages: Vec::new(), streams: Vec::new() }
+        Self { name: name.to_owned(), class, ..Self::default() }
     }
 
     /// Puts a stream into it.
@@ -116,16 +124,33 @@ impl<'a> Storage<'a> {
         self.streams.push(Stream { name: name.to_owned(), bytes: bytes.into() });
     }
 
-    /// The bytes of its stream of this name; upper and lower case are the same.
-    pub(crate) fn stream(&self, name: &str) -> Option<&[u8]> {
-        let same = |stream: &&Stream<'_>| order(&stream.name, name) == Ordering::Equal;
-        self.streams.iter().find(same).map(|stream| &*stream.bytes)
+    /// The bytes of its stream of this name; upper and lower case are the same. Fails when the stream is unreadable.
+    pub(crate) fn stream(&self, name: &str) -> Result<Option<&[u8]>, Failure> {
+        let is_same = |other: &str| order(other, name) == Ordering::Equal;
+        if self.unreadable.iter().any(|other| is_same(other)) {
+            return Err(unreadable());
+        }
+        Ok(self.streams.iter().find(|stream| is_same(&stream.name)).map(|stream| &*stream.bytes))
+    }
+
+    /// Fails when one of its streams is unreadable, whichever.
+    pub(crate) fn check_is_whole(&self) -> Result<(), Failure> {
+        match self.unreadable.is_empty() {
+            true => Ok(()),
+            false => Err(unreadable()),
+        }
     }
 
     /// Its storage of this name; upper and lower case are the same.
     pub(crate) fn storage(&self, name: &str) -> Option<&Storage<'a>> {
         self.storages.iter().find(|storage| order(&storage.name, name) == Ordering::Equal)
     }
+}
+
+fn unreadable() -> Failure {
+    Failure::Malformed(
+        "the compound file is damaged: a stream that is needed is not there in full".to_owned(),
+    )
 }
 
 /// The order of names (MS-CFB 2.6.4): the shorter first, then by upper-cased UTF-16 units.

@@ -56,12 +56,12 @@ pub(crate) fn rebuild(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<Rewr
     let compound = Compound::parse(bytes, job)?;
     let root = &compound.root;
     let missing = |name: &str| Failure::Malformed(format!("the document has no stream {name}"));
-    let word = root.stream(WORD).ok_or_else(|| missing(WORD))?;
+    let word = root.stream(WORD)?.ok_or_else(|| missing(WORD))?;
     let fib = fib::Fib::parse(word)?;
-    let table = root.stream(fib.table_name()).ok_or_else(|| missing(fib.table_name()))?;
-    let data = root.stream(DATA).unwrap_or_default();
-    let summary = root.stream(summary::STREAM).filter(|_| job.options.metadata == Metadata::Keep);
-    let summary = summary.and_then(summary::rewritten);
+    let table = root.stream(fib.table_name())?.ok_or_else(|| missing(fib.table_name()))?;
+    let data = root.stream(DATA)?.unwrap_or_default();
+    let summary = root.stream(summary::STREAM).ok().flatten();
+    let summary = summary.filter(|_| job.options.metadata == Metadata::Keep).and_then(summary::rewritten);
     report(root, fib.table_name(), summary.as_deref(), job)?;
     compound.unreachable.note(job);
     if fib.has_glossary {
@@ -97,10 +97,14 @@ fn report(root: &Storage<'_>, table: &str, summary: Option<&[u8]>, job: &mut Job
         .storages
         .iter()
         .map(|storage| &storage.name)
-        .chain(root.streams.iter().map(|stream| &stream.name));
+        .chain(root.streams.iter().map(|stream| &stream.name))
+        .chain(&root.unreadable);
     for name in names {
         let is_kept = |kept: &str| name.eq_ignore_ascii_case(kept);
-        if name == summary::STREAM && summary.is_some() && root.stream(name) == summary {
+        if name == summary::STREAM
+            && summary.is_some()
+            && root.stream(name).is_ok_and(|stream| stream == summary)
+        {
             continue;
         }
         // Which program made it; nothing is lost with that.

@@ -96,15 +96,15 @@ pub(crate) fn rebuild(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<Rewr
     let file = Compound::parse(bytes, job)?;
     let storage = presentation(&file.root);
     check_signature(&file.root, job)?;
-    let document = storage.stream(DOCUMENT).ok_or_else(|| missing(DOCUMENT))?;
-    let current_user = storage.stream(CURRENT_USER).ok_or_else(|| missing(CURRENT_USER))?;
-    let pictures = storage.stream(PICTURES).unwrap_or_default();
+    let document = storage.stream(DOCUMENT)?.ok_or_else(|| missing(DOCUMENT))?;
+    let current_user = storage.stream(CURRENT_USER)?.ok_or_else(|| missing(CURRENT_USER))?;
+    let pictures = storage.stream(PICTURES)?.unwrap_or_default();
 
     let edits = edits::Edits::read(document, current_user, job)?;
     let written = rewrite::presentation(&edits, document, pictures, job)?;
     file.unreachable.note(job);
-    let summary = storage.stream(summary::STREAM).filter(|_| job.options.metadata == Metadata::Keep);
-    let summary = summary.and_then(summary::rewritten);
+    let summary = storage.stream(summary::STREAM).ok().flatten();
+    let summary = summary.filter(|_| job.options.metadata == Metadata::Keep).and_then(summary::rewritten);
     removals::note_streams(&file.root, summary.as_deref(), job);
 
     let mut root = Storage::new("", CLASS);
@@ -129,7 +129,7 @@ fn missing(stream: &str) -> Failure {
 }
 
 fn check_signature(root: &Storage<'_>, job: &mut Job<'_>) -> Result<(), Failure> {
-    let signed = root.storage("_xmlsignatures").is_some() || root.stream("_signatures").is_some();
+    let signed = root.storage("_xmlsignatures").is_some() || root.stream("_signatures")?.is_some();
     match (signed, job.options.signed) {
         (true, Signed::Quarantine) => Err(Failure::Refused("the presentation is signed".to_owned())),
         _ => Ok(()),

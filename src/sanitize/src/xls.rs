@@ -20,6 +20,7 @@
 //! | `sheet` | what may not stand in a kept sheet? |
 //! | `formula`, `function` | what does a formula reach, and what may it call? |
 //! | `drawing`, `object`, `art` | what becomes of shapes, form elements and embedded objects? |
+//! | `line` | which lines of older versions stay? |
 //! | `picture` | what becomes of pictures? |
 //! | `link` | which links may stay? |
 //! | `text` | how are strings stored? |
@@ -31,6 +32,7 @@ mod formula;
 mod function;
 mod globals;
 mod length;
+mod line;
 mod link;
 mod object;
 mod picture;
@@ -85,9 +87,11 @@ impl Kept {
 pub(crate) fn rebuild(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<Rewritten, Failure> {
     let compound = Compound::parse(bytes, job)?;
     let root = &compound.root;
-    let Some((used, stream)) = [STREAM, "Book"].into_iter().find_map(|name| Some((name, root.stream(name)?)))
-    else {
-        return Err(Failure::Malformed("the file has no workbook".to_owned()));
+    let (used, stream) = match (root.stream(STREAM)?, root.stream("Book")) {
+        (Some(stream), _) => (STREAM, stream),
+        (None, Ok(Some(stream))) => ("Book", stream),
+        (None, Ok(None)) => return Err(Failure::Malformed("the file has no workbook".to_owned())),
+        (None, Err(failure)) => return Err(failure),
     };
     check_version(stream)?;
     let stream = rebuild_stream(stream, job)?;
@@ -249,8 +253,8 @@ fn note_others(root: &Storage<'_>, used: &str, job: &mut Job<'_>) -> Result<(), 
     };
     let streams = root.streams.iter().filter(|stream| !stream.name.eq_ignore_ascii_case(used));
     let streams = streams.map(|stream| Removed::bytes(named(&stream.name), &stream.name, &stream.bytes));
-    let storages = root.storages.iter().map(|storage| Removed::new(named(&storage.name), &storage.name, 1));
-    for removed in streams.chain(storages) {
+    let names = root.storages.iter().map(|storage| &storage.name).chain(&root.unreadable);
+    for removed in streams.chain(names.map(|name| Removed::new(named(name), name, 1))) {
         if removed.what == What::Signature && job.options.signed == crate::options::Signed::Quarantine {
             return Err(Failure::Refused("the workbook is signed".to_owned()));
         }

@@ -1,5 +1,11 @@
 //! Bytes → tree. Everything a file says of itself is checked before it is used; nothing is allocated that the file's own
 //! size does not pay for.
+//!
+//! One rule for files that lie or were cut off: **what is needed is read as it says and is whole, or it is not read.**
+//! Of a stream just the sectors are needed that its size asks for, of the list of FAT sectors as many as the header
+//! says; what is linked or listed behind them is not followed. A stream that lacks a sector it needs is unreadable: it
+//! has a name and no bytes, and who asks for them fails. The tables, the directory and the tree are always needed. Two
+//! uses of one sector, loops among them, fail the whole file: which of them is right nobody can tell.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -32,6 +38,7 @@ impl<'a> Compound<'a> {
             sectors,
             mini,
             entries: 0,
+            unreadable: Vec::new(),
         };
         let root = tree.root(job)?;
         let unreachable = tree.unreachable(job.limits)?;
@@ -56,34 +63,46 @@ fn is_zero(bytes: &[u8]) -> bool {
     bytes.iter().all(|&byte| byte == 0)
 }
 
-/// Takes a sector that nothing else has.
-fn claim(number: u32, used: &mut [bool]) -> Result<usize, Failure> {
+/// Takes a sector that nothing else has; `None`: the file has no such sector.
+fn claim(number: u32, used: &mut [bool]) -> Result<Option<usize>, Failure> {
     let number = index(number);
     match used.get_mut(number) {
-        None => malformed("a chain leaves the file"),
+        None => Ok(None),
         Some(true) => malformed("a sector is used twice"),
         Some(free) => {
             *free = true;
-            Ok(number)
+            Ok(Some(number))
         }
     }
 }
 
-/// Takes the sectors of a chain. It ends: each sector is taken once.
-fn chain(start: u32, fat: &[u32], used: &mut [bool]) -> Result<Vec<usize>, Failure> {
+/// Takes the first `count` sectors of a chain; `None`: it leaves the file or ends before. Each sector is taken once.
+fn chain(start: u32, count: usize, fat: &[u32], used: &mut [bool]) -> Result<Option<Vec<usize>>, Failure> {
+    let mut chain = Vec::new();
+    let mut next = start;
+    while chain.len() < count {
+        let Some(number) = claim(next, used)? else { return Ok(None) };
+        chain.push(number);
+        next = fat.get(number).copied().unwrap_or(END_OF_CHAIN);
+    }
+    Ok(Some(chain))
+}
+
+/// Takes the sectors of a chain of which only the end tells its length.
+fn whole_chain(start: u32, fat: &[u32], used: &mut [bool]) -> Result<Vec<usize>, Failure> {
     let mut chain = Vec::new();
     let mut next = start;
     while next <= MAX_REGULAR {
-        let number = claim(next, used)?;
+        let Some(number) = claim(next, used)? else { return malformed("a table's chain leaves the file") };
         chain.push(number);
         next = match fat.get(number) {
             Some(&next) => next,
-            None => return malformed("a chain leaves its table"),
+            None => return malformed("a table's chain leaves its own table"),
         };
     }
     match next {
         END_OF_CHAIN => Ok(chain),
-        _ => malformed("a chain does not end"),
+        _ => malformed("a table's chain does not end"),
     }
 }
 
@@ -134,15 +153,13 @@ struct Sectors<'a> {
     fat: Vec<u32>,
     /// Which sectors belong to something, one for each sector in the file, the last one possibly cut short.
     used: Vec<bool>,
-    /// Sectors with data in chains that go on behind their stream's end.
-    surplus: usize,
 }
 
 impl<'a> Sectors<'a> {
     fn new(bytes: &'a [u8], shift: u16) -> Self {
         let size = 1_usize << shift;
         let count = bytes.len().saturating_sub(size).div_ceil(size);
-        Self { bytes, size, fat: Vec::new(), used: vec![false; count], surplus: 0 }
+        Self { bytes, size, fat: Vec::new(), used: vec![false; count] }
     }
 
     /// What the file has of a sector; the last one may be short.
@@ -152,11 +169,10 @@ impl<'a> Sectors<'a> {
         rest.get(..self.size).unwrap_or(rest)
     }
 
-    /// Takes a sector of a table, which must be there in full.
+    /// Takes a sector of a list or a FAT, which must be there in full.
     fn table(&mut self, number: u32) -> Result<&'a [u8], Failure> {
-        let number = claim(number, &mut self.used)?;
-        match self.get(number) {
-            whole if whole.len() == self.size => Ok(whole),
+        match claim(number, &mut self.used)?.map(|number| self.get(number)) {
+            Some(whole) if whole.len() == self.size => Ok(whole),
             _ => malformed("a table is cut short"),
         }
     }
@@ -174,8 +190,8 @@ impl<'a> Sectors<'a> {
         if !matches!(next, END_OF_CHAIN | FREE) {
             return malformed("its list of tables does not end");
         }
-        let rest = listed.split_off(index(header.fat_sectors).min(listed.len()));
-        if rest.iter().any(|&number| number != FREE) || listed.len() != index(header.fat_sectors) {
+        listed.truncate(index(header.fat_sectors));
+        if listed.len() != index(header.fat_sectors) {
             return malformed("its list of tables is not as long as it says");
         }
         for number in listed {
@@ -185,55 +201,54 @@ impl<'a> Sectors<'a> {
         Ok(())
     }
 
-    fn chain(&mut self, start: u32) -> Result<Vec<usize>, Failure> {
-        chain(start, &self.fat, &mut self.used)
+    /// The sectors of a table; the last sector of the file may be short.
+    fn tables(&mut self, start: u32) -> Result<Vec<&'a [u8]>, Failure> {
+        let chain = whole_chain(start, &self.fat, &mut self.used)?;
+        let sectors: Vec<&[u8]> = chain.into_iter().map(|number| self.get(number)).collect();
+        match sectors.iter().rev().skip(1).all(|sector| sector.len() == self.size) {
+            true => Ok(sectors),
+            false => malformed("a table is cut short"),
+        }
     }
 
-    /// The first `size` bytes of a chain.
-    fn read(&mut self, start: u32, size: u64, job: &mut Job<'_>) -> Result<Cow<'a, [u8]>, Failure> {
-        let chain = self.chain(start)?;
-        let Some(needed) = usize::try_from(size).ok().filter(|size| size.div_ceil(self.size) <= chain.len())
-        else {
-            return malformed("a stream is shorter than it says");
+    /// The first `size` bytes of a chain; `None`: not all of them are there.
+    fn read(&mut self, start: u32, size: u64, job: &mut Job<'_>) -> Result<Option<Cow<'a, [u8]>>, Failure> {
+        let needed = index(size);
+        let Some(chain) = chain(start, needed.div_ceil(self.size), &self.fat, &mut self.used)? else {
+            return Ok(None);
         };
-        let (chain, surplus) = chain.split_at(needed.div_ceil(self.size));
-        self.surplus += surplus.iter().filter(|&&number| !is_zero(self.get(number))).count();
         let in_one_piece = chain.windows(2).all(|pair| matches!(pair, [a, b] if a + 1 == *b));
         if let (true, Some(first)) = (in_one_piece, chain.first()) {
             let start = (first + 1) * self.size;
-            return match self.bytes.get(start..start.saturating_add(needed)) {
-                Some(piece) => Ok(Cow::Borrowed(piece)),
-                None => malformed("a stream is shorter than it says"),
-            };
+            return Ok(self.bytes.get(start..start.saturating_add(needed)).map(Cow::Borrowed));
+        }
+        let there: usize = chain.iter().map(|&number| self.get(number).len()).sum();
+        let cut = chain.iter().rev().skip(1).any(|&number| self.get(number).len() < self.size);
+        if cut || there < needed {
+            return Ok(None);
         }
         job.expand(size)?;
-        let mut out = Vec::with_capacity(chain.len() * self.size);
-        for &number in chain {
+        let mut out = Vec::with_capacity(there);
+        for &number in &chain {
             out.extend_from_slice(self.get(number));
         }
-        if out.len() < needed {
-            return malformed("a stream is shorter than it says");
-        }
         out.truncate(needed);
-        Ok(Cow::Owned(out))
+        Ok(Some(Cow::Owned(out)))
     }
 
     fn directory(&mut self, start: u32) -> Result<Vec<&'a [u8]>, Failure> {
-        let chain = self.chain(start)?;
-        Ok(chain
-            .into_iter()
-            .flat_map(|number| self.get(number).as_chunks::<ENTRY>().0)
-            .map(<[u8; ENTRY]>::as_slice)
-            .collect())
+        let sectors = self.tables(start)?;
+        let entries = sectors.into_iter().flat_map(|sector| sector.as_chunks::<ENTRY>().0);
+        Ok(entries.map(<[u8; ENTRY]>::as_slice).collect())
     }
 }
 
 /// The mini stream and its allocation.
 struct Mini<'a> {
+    /// Empty when it is unreadable: then every short stream is.
     stream: Cow<'a, [u8]>,
     fat: Vec<u32>,
     used: Vec<bool>,
-    surplus: usize,
 }
 
 impl<'a> Mini<'a> {
@@ -246,38 +261,37 @@ impl<'a> Mini<'a> {
         let Some(root) = root.map(|entry| Entry(entry)).filter(|entry| entry.kind() == ROOT) else {
             return malformed("it has no root");
         };
-        let chain = match (header.mini_fat_sectors, header.mini_fat) {
+        let tables = match (header.mini_fat_sectors, header.mini_fat) {
             (0, END_OF_CHAIN | FREE) => Vec::new(),
-            (_, start) => sectors.chain(start)?,
+            (_, start) => sectors.tables(start)?,
         };
-        if chain.len() != index(header.mini_fat_sectors) {
+        if tables.len() != index(header.mini_fat_sectors) {
             return malformed("its table of short streams is not as long as it says");
         }
-        let fat = chain.into_iter().flat_map(|number| words(sectors.get(number))).collect();
+        let fat = tables.into_iter().flat_map(words).collect();
         let stream = match root.size(header.major == 4) {
-            0 => Cow::Borrowed(&[] as &[u8]),
+            0 => None,
             size => sectors.read(root.start(), size, job)?,
         };
+        let stream = stream.unwrap_or_default();
         let used = vec![false; stream.len().div_ceil(MINI_SECTOR)];
-        Ok(Self { stream, fat, used, surplus: 0 })
+        Ok(Self { stream, fat, used })
     }
 
-    /// The first `size` bytes of a chain.
-    fn read(&mut self, start: u32, size: u64, job: &mut Job<'_>) -> Result<Vec<u8>, Failure> {
-        job.expand(size)?;
-        let chain = chain(start, &self.fat, &mut self.used)?;
+    /// The first `size` bytes of a chain; `None`: not all of them are there.
+    fn read(&mut self, start: u32, size: u64, job: &mut Job<'_>) -> Result<Option<Vec<u8>>, Failure> {
         let needed = index(size);
-        let (chain, surplus) = chain.split_at(needed.div_ceil(MINI_SECTOR).min(chain.len()));
-        self.surplus += surplus.iter().filter(|&&number| !is_zero(self.get(number))).count();
+        let Some(chain) = chain(start, needed.div_ceil(MINI_SECTOR), &self.fat, &mut self.used)? else {
+            return Ok(None);
+        };
+        job.expand(size)?;
         let mut out = Vec::with_capacity(chain.len() * MINI_SECTOR);
-        for &number in chain {
+        for &number in &chain {
             out.extend_from_slice(self.get(number));
         }
-        if out.len() < needed {
-            return malformed("a short stream is shorter than it says");
-        }
+        let is_whole = out.len() >= needed;
         out.truncate(needed);
-        Ok(out)
+        Ok(Some(out).filter(|_| is_whole))
     }
 
     fn get(&self, number: usize) -> &[u8] {
@@ -287,9 +301,7 @@ impl<'a> Mini<'a> {
 
     /// Mini sectors with data that belong to no stream.
     fn leftover(&self) -> usize {
-        let free =
-            (0..self.used.len()).filter(|&n| self.used.get(n) == Some(&false) && !is_zero(self.get(n)));
-        self.surplus + free.count()
+        (0..self.used.len()).filter(|&n| self.used.get(n) == Some(&false) && !is_zero(self.get(n))).count()
     }
 }
 
@@ -351,6 +363,8 @@ struct Tree<'a> {
     sectors: Sectors<'a>,
     mini: Mini<'a>,
     entries: u32,
+    /// Names of the streams that are unreadable, wherever they are.
+    unreadable: Vec<String>,
 }
 
 impl<'a> Tree<'a> {
@@ -409,20 +423,23 @@ impl<'a> Tree<'a> {
                     self.fill(&mut storage, entry.child(), depth + 1, job)?;
                     into.storages.push(storage);
                 }
-                STREAM => {
-                    let bytes = self.bytes_of(entry, job)?;
-                    into.streams.push(Stream { name, bytes });
-                }
+                STREAM => match self.bytes_of(entry, job)? {
+                    Some(bytes) => into.streams.push(Stream { name, bytes }),
+                    None => {
+                        self.unreadable.push(name.clone());
+                        into.unreadable.push(name);
+                    }
+                },
                 _ => return malformed("an entry is neither storage nor stream"),
             }
         }
         Ok(())
     }
 
-    fn bytes_of(&mut self, entry: Entry<'_>, job: &mut Job<'_>) -> Result<Cow<'a, [u8]>, Failure> {
+    fn bytes_of(&mut self, entry: Entry<'_>, job: &mut Job<'_>) -> Result<Option<Cow<'a, [u8]>>, Failure> {
         match entry.size(self.wide) {
-            0 => Ok(Cow::Borrowed(&[])),
-            size if size < MINI_CUTOFF => Ok(Cow::Owned(self.mini.read(entry.start(), size, job)?)),
+            0 => Ok(Some(Cow::Borrowed(&[]))),
+            size if size < MINI_CUTOFF => Ok(self.mini.read(entry.start(), size, job)?.map(Cow::Owned)),
             size => self.sectors.read(entry.start(), size, job),
         }
     }
@@ -446,7 +463,8 @@ impl<'a> Tree<'a> {
             self.sectors.bytes.get((end + 1).saturating_mul(self.sectors.size)..).unwrap_or_default();
         Ok(Unreachable {
             orphans,
-            sectors: u32::try_from(free + self.sectors.surplus + self.mini.leftover()).unwrap_or(u32::MAX),
+            unreadable: self.unreadable.clone(),
+            sectors: u32::try_from(free + self.mini.leftover()).unwrap_or(u32::MAX),
             behind: if is_zero(behind) { 0 } else { u64::try_from(behind.len()).unwrap_or(u64::MAX) },
         })
     }

@@ -13,6 +13,14 @@ fn refusal(bytes: &[u8]) -> String {
     parse(bytes).unwrap_err().to_string()
 }
 
+/// That the stream is there without bytes: who asks for them fails, and so does who would write it.
+fn is_unreadable(bytes: &[u8], name: &str) -> bool {
+    let read = parse(bytes).unwrap();
+    assert_eq!(read.root.unreadable == [name], read.unreachable.unreadable == [name]);
+    assert_eq!(read.root.stream(name).is_err(), read.root.write().is_err());
+    read.root.unreadable == [name] && read.root.stream(name).is_err()
+}
+
 /// Bytes that differ from sector to sector and never are zero.
 fn noise(size: usize) -> Vec<u8> {
     (0..size).map(|n| u8::try_from((n / 7 + n / 512 * 3) % 255).unwrap() + 1).collect()
@@ -49,6 +57,12 @@ fn entry(bytes: &[u8], name: &str) -> usize {
 fn link(bytes: &[u8], sector: usize) -> usize {
     let table = word(bytes, 76 + sector / 128 * 4);
     (table + 1) * 512 + sector % 128 * 4
+}
+
+/// Makes a stream begin behind the file.
+pub(crate) fn damage(bytes: &mut [u8], name: &str) {
+    let at = entry(bytes, name) + 116;
+    patch(bytes, at, 0x00ff_ffff_u32);
 }
 
 fn start(bytes: &[u8], name: &str) -> usize {
@@ -159,7 +173,7 @@ fn names_are_ordered_by_length_then_upper_case() {
     // ß has no upper case of one unit.
     assert!(order("ß", "ẞ").is_ne());
     let root = with(&[("WordDocument", 5)]);
-    assert_eq!(root.stream("WORDDOCUMENT").map(<[u8]>::len), Some(5));
+    assert_eq!(root.stream("WORDDOCUMENT").unwrap().map(<[u8]>::len), Some(5));
 }
 
 #[test]
@@ -185,7 +199,7 @@ fn scattered_streams_are_put_together() {
         patch(&mut bytes, at, next);
     }
     let read = parse(&bytes).unwrap();
-    assert!(read.root.stream("a") == Some(&noise(5000)));
+    assert!(read.root.stream("a").unwrap() == Some(&noise(5000)));
     let limits = Limits { max_expanded_bytes: 4999, ..Limits::default() };
     let failure = bench(&limits, |job| Compound::parse(&bytes, job).map(|_| ())).0.unwrap_err();
     assert!(failure.to_string().contains("max_expanded_bytes"), "{failure}");
@@ -209,9 +223,9 @@ fn version_4_has_larger_sectors() {
     bytes.resize(12288, 0xff);
     bytes.extend(noise(4096));
     let read = parse(&bytes).unwrap();
-    assert!(read.root.stream("a") == Some(&noise(4096)));
+    assert!(read.root.stream("a").unwrap() == Some(&noise(4096)));
     patch(&mut bytes, at + 124, 1);
-    assert!(refusal(&bytes).contains("shorter than it says"), "the upper half of the size counts");
+    assert!(is_unreadable(&bytes, "a"), "the upper half of the size counts");
 }
 
 #[test]
@@ -219,7 +233,7 @@ fn garbage_in_the_upper_half_of_a_version_3_size_is_ignored() {
     let mut bytes = with(&[("a", 5000)]).write().unwrap();
     let at = entry(&bytes, "a") + 124;
     patch(&mut bytes, at, 0xdead_beef_u32);
-    assert!(parse(&bytes).unwrap().root.stream("a") == Some(&noise(5000)));
+    assert!(parse(&bytes).unwrap().root.stream("a").unwrap() == Some(&noise(5000)));
 }
 
 #[test]
@@ -238,9 +252,9 @@ fn the_last_sector_may_be_cut_behind_its_last_byte() {
     patch(&mut bytes, own, FAT_SECTOR);
     patch(&mut bytes, new, END_OF_CHAIN);
     bytes.truncate(b + 5000 % 512);
-    assert!(parse(&bytes).unwrap().root.stream("a") == Some(&noise(5000)));
+    assert!(parse(&bytes).unwrap().root.stream("a").unwrap() == Some(&noise(5000)));
     bytes.pop();
-    assert!(refusal(&bytes).contains("shorter than it says"));
+    assert!(is_unreadable(&bytes, "a"));
 }
 
 #[test]
@@ -311,19 +325,23 @@ fn directory_that_names_an_entry_outside() {
 
 #[test]
 fn size_lies() {
-    for (size, lie) in [(5000, 5121), (5000, u32::MAX), (300, 321), (300, 4095), (300, 5000), (5000, 300)] {
+    for (size, lie) in [(5000, 5121), (5000, u32::MAX), (300, 321), (300, 4095), (5000, 300)] {
         let mut bytes = with(&[("a", size)]).write().unwrap();
         let at = entry(&bytes, "a") + 120;
         patch(&mut bytes, at, lie);
-        assert!(parse(&bytes).is_err(), "{size} {lie}");
+        assert!(is_unreadable(&bytes, "a"), "{size} {lie}");
     }
+    let mut bytes = with(&[("a", 300)]).write().unwrap();
+    let at = entry(&bytes, "a") + 120;
+    patch(&mut bytes, at, 5000);
+    assert!(refusal(&bytes).contains("used twice"), "its first sector is the directory's");
     // Shorter than its chain: the rest is left behind, and noted.
     for (size, lie) in [(9000, 4200), (900, 100)] {
         let mut bytes = with(&[("a", size)]).write().unwrap();
         let at = entry(&bytes, "a") + 120;
         patch(&mut bytes, at, lie);
         let read = parse(&bytes).unwrap();
-        assert_eq!(read.root.stream("a").map(<[u8]>::len), usize::try_from(lie).ok());
+        assert_eq!(read.root.stream("a").unwrap().map(<[u8]>::len), usize::try_from(lie).ok());
         assert!(read.unreachable.sectors > 0);
     }
 }
@@ -339,7 +357,7 @@ fn orphaned_stream() {
     let read = parse(&bytes).unwrap();
     assert_eq!(read.unreachable.orphans, ["Macros"]);
     assert_eq!(read.unreachable.sectors, 10);
-    assert!(read.root.stream("Macros").is_none());
+    assert!(read.root.stream("Macros").unwrap().is_none());
     let written = read.root.write().unwrap();
     assert_eq!(written, with(&[("a", 5000)]).write().unwrap());
     let (_, removed, _) = bench(&Limits::default(), |job| read.unreachable.note(job));
@@ -359,6 +377,8 @@ fn data_in_free_sectors() {
     let end = link(&bytes, first + 9);
     patch(&mut bytes, end, count + 1);
     patch(&mut bytes, at + 4, END_OF_CHAIN);
+    let size = entry(&bytes, "a") + 120;
+    patch(&mut bytes, size, 5500);
     let read = parse(&bytes).unwrap();
     assert_eq!(read.unreachable, Unreachable { sectors: 1, ..Unreachable::default() });
 }
@@ -398,9 +418,7 @@ fn slack_is_not_copied() {
 fn lists_of_tables_that_lie() {
     let bytes = with(&[("a", 5000)]).write().unwrap();
     let table = link_at(&bytes, 76);
-    for (at, lie) in
-        [(44, 0), (44, 2), (44, u32::MAX), (80, 0), (68, 0), (72, 1), (76, table + 1), (64, 1), (60, 0)]
-    {
+    for (at, lie) in [(44, 0), (44, 2), (44, u32::MAX), (68, 0), (72, 1), (76, table + 1), (64, 1), (60, 0)] {
         let mut bytes = bytes.clone();
         patch(&mut bytes, at, lie);
         assert!(parse(&bytes).is_err(), "{at} {lie}");
@@ -414,6 +432,92 @@ fn lists_of_tables_that_lie() {
     let mut endless = bytes.clone();
     patch(&mut endless, 72, u32::MAX);
     assert!(parse(&endless).is_err());
+}
+
+#[test]
+fn tables_listed_behind_their_number_do_not_count() {
+    let clean = with(&[("a", 70_000)]).write().unwrap();
+    let tables = word(&clean, 44);
+    for lie in [0_u32, 5, 0xffff_ffea] {
+        let mut bytes = clean.clone();
+        patch(&mut bytes, 76 + tables * 4, lie);
+        assert!(parse(&bytes).unwrap().root.write().unwrap() == clean, "{lie}");
+    }
+    // Nor do the links that are in them.
+    let mut bytes = clean;
+    patch(&mut bytes, 44, tables - 1);
+    assert!(is_unreadable(&bytes, "a"));
+}
+
+#[test]
+fn what_is_linked_behind_a_stream_is_not_followed() {
+    let mut bytes = with(&[("a", 5000), ("b", 5000), ("c", 300), ("d", 300)]).write().unwrap();
+    let clean = bytes.clone();
+    let (a, b) = (start(&bytes, "a"), start(&bytes, "b"));
+    let table = (word(&bytes, 60) + 1) * 512;
+    for to in [u32::try_from(a).unwrap(), u32::try_from(b).unwrap(), 0x00ff_ffff, FREE, FAT_SECTOR] {
+        let at = link(&bytes, a + 9);
+        patch(&mut bytes, at, to);
+        patch(&mut bytes, table + start(&clean, "c") * 4 + 16, to);
+        let read = parse(&bytes).unwrap();
+        assert!(read.root.write().unwrap() == clean, "{to}");
+        assert_eq!(read.unreachable, Unreachable::default(), "{to}");
+    }
+}
+
+#[test]
+fn chain_that_leaves_the_file_or_ends_early_costs_its_stream_alone() {
+    let clean = with(&[("a", 5000), ("b", 5000), ("c", 300), ("d", 300)]).write().unwrap();
+    let table = (word(&clean, 60) + 1) * 512;
+    let large = link(&clean, start(&clean, "a") + 3);
+    let short = table + start(&clean, "c") * 4;
+    for lie in [0x00ff_ffff, END_OF_CHAIN, FREE, FAT_SECTOR, 0x8000_0000] {
+        for (at, hit, others) in [(large, "a", ["b", "c", "d"]), (short, "c", ["a", "b", "d"])] {
+            let mut bytes = clean.clone();
+            patch(&mut bytes, at, lie);
+            assert!(is_unreadable(&bytes, hit), "{lie:x} {hit}");
+            let read = parse(&bytes).unwrap();
+            let kept = parse(&clean).unwrap();
+            for other in others {
+                assert!(
+                    read.root.stream(other).unwrap() == kept.root.stream(other).unwrap(),
+                    "{lie:x} {other}"
+                );
+            }
+            let (_, removed, _) = bench(&Limits::default(), |job| read.unreachable.note(job));
+            assert!(removed.iter().any(|removed| removed.r#where.contains("unreadable ")));
+        }
+    }
+}
+
+#[test]
+fn short_streams_go_with_the_stream_that_holds_them() {
+    let mut bytes = with(&[("a", 300), ("b", 5000)]).write().unwrap();
+    patch(&mut bytes, 512 + 116, 0x00ff_ffff_u32);
+    assert!(is_unreadable(&bytes, "a"));
+    assert!(parse(&bytes).unwrap().root.stream("b").unwrap() == Some(&noise(5000)));
+}
+
+#[test]
+fn stream_that_shares_sectors_with_an_unreadable_one() {
+    let mut bytes = with(&[("a", 5000), ("b", 5000)]).write().unwrap();
+    let (a, b) = (start(&bytes, "a"), start(&bytes, "b"));
+    // One chain runs into the other, which leaves the file.
+    let (first, second) = (link(&bytes, a + 3), link(&bytes, b + 7));
+    patch(&mut bytes, first, b);
+    patch(&mut bytes, second, 0x00ff_ffff_u32);
+    assert!(refusal(&bytes).contains("used twice"));
+}
+
+#[test]
+fn directory_that_leaves_the_file() {
+    let bytes = with(&[("a", 1), ("b", 1), ("c", 1), ("d", 1)]).write().unwrap();
+    for lie in [0x00ff_ffff, FREE, FAT_SECTOR] {
+        let mut bytes = bytes.clone();
+        let at = link(&bytes, 0);
+        patch(&mut bytes, at, lie);
+        assert!(refusal(&bytes).contains("a table's chain"), "{lie:x}");
+    }
 }
 
 #[test]

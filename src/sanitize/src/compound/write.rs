@@ -213,6 +213,7 @@ fn slots<'a>(root: &'a Storage<'a>) -> Result<Vec<Slot<'a>>, Failure> {
     let mut slots = vec![Slot::new("Root Entry", Kind::Root, root.class, &[])];
     let mut waiting = std::collections::VecDeque::from([(root, 0)]);
     while let Some((storage, parent)) = waiting.pop_front() {
+        storage.check_is_whole()?;
         let storages = storage.storages.iter().map(Child::Storage);
         let mut children: Vec<Child<'a>> =
             storages.chain(storage.streams.iter().map(Child::Stream)).collect();

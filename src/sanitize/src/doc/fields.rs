@@ -7,7 +7,8 @@
 //!
 //! The text alone says what a field is, whatever the table of fields said; the table is written anew for what stays. A
 //! field that the table did not have is refused, for programs disagree on it; but marks of indexes and tables are never
-//! in it. Blanked characters become hidden spaces, so that no position changes.
+//! in it. A field that shows a part of the document's description that is gone stays as the words it showed last.
+//! Blanked characters become hidden spaces, so that no position changes.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -16,7 +17,7 @@ use super::bytes::broken;
 use super::text::{FIELD_BEGIN, FIELD_END, FIELD_SEPARATOR, Text};
 use crate::failure::Failure;
 use crate::ooxml::fields::{refused, self_shown};
-use crate::options::Links;
+use crate::options::{Links, Metadata, Options};
 use crate::report::What;
 
 /// Tracked changes at a character.
@@ -28,6 +29,21 @@ const STRUCTURE: [u16; 6] = [0x02, 0x05, 0x07, 0x08, 0x0c, 0x0d];
 
 /// Fields without a result that Word does not put into the table.
 const MARKS: [&str; 3] = ["XE", "TC", "TA"];
+
+/// Fields that show what no rebuilt document says of itself: only a later update would take their words away.
+const GONE: [&str; 9] = [
+    "COMMENTS",
+    "DOCPROPERTY",
+    "DOCVARIABLE",
+    "EDITTIME",
+    "INFO",
+    "LASTSAVEDBY",
+    "PRINTDATE",
+    "REVNUM",
+    "TEMPLATE",
+];
+/// Fields that show what is gone when metadata is removed.
+const DESCRIPTION: [&str; 6] = ["AUTHOR", "CREATEDATE", "KEYWORDS", "SAVEDATE", "SUBJECT", "TITLE"];
 
 /// Flags of a field's end that stay: differs, edited, locked, private.
 const END_FLAGS: u8 = 0x01 | 0x08 | 0x10 | 0x20;
@@ -61,10 +77,10 @@ pub(super) fn decide(
     story: &Range<u32>,
     declared: &BTreeMap<u32, (u16, u8)>,
     changes: &[u8],
-    links: Links,
+    options: &Options,
 ) -> Result<Decided, Failure> {
     let mut scan =
-        Scan { text, declared, links, open: Vec::new(), kept: Vec::new(), decided: Decided::default() };
+        Scan { text, declared, options, open: Vec::new(), kept: Vec::new(), decided: Decided::default() };
     for position in story.clone() {
         let unit = text.unit(position);
         match unit {
@@ -163,9 +179,9 @@ impl Open {
         self.separator.is_none() && MARKS.contains(&keyword(&read(&self.all)).as_str())
     }
 
-    fn refused(&self, links: Links) -> Option<What> {
+    fn refused(&self, options: &Options) -> Option<What> {
         let readings = [&self.all, &self.accepted, &self.rejected].map(|units| read(units));
-        let is_link = |text: &str| links == Links::Remove && keyword(text) == "HYPERLINK";
+        let is_link = |text: &str| options.links == Links::Remove && keyword(text) == "HYPERLINK";
         // What a nested field comes to may be the address.
         let is_computed = |text: &str| self.has_nested && keyword(text) == "HYPERLINK";
         let found = readings.iter().filter(|text| !text.trim().is_empty()).find_map(|text| {
@@ -174,7 +190,12 @@ impl Open {
         let is_empty = readings.iter().all(|text| text.trim().is_empty());
         let is_undeclared = !self.is_declared && !self.is_mark();
         let is_unsure = self.keyword_is_computed || is_undeclared || self.all.len() > MAX_INSTRUCTION;
-        found.or_else(|| (is_unsure || is_empty).then_some(What::Field))
+        let keyword = keyword(&read(&self.all));
+        let is_of = |fields: &[&str]| self.separator.is_some() && fields.contains(&keyword.as_str());
+        let shows_gone = is_of(&GONE) || options.metadata == Metadata::Remove && is_of(&DESCRIPTION);
+        found
+            .or_else(|| (is_unsure || is_empty).then_some(What::Field))
+            .or_else(|| shows_gone.then_some(What::Metadata))
     }
 }
 
@@ -197,7 +218,7 @@ fn keyword(instruction: &str) -> String {
 struct Scan<'a> {
     text: &'a Text,
     declared: &'a BTreeMap<u32, (u16, u8)>,
-    links: Links,
+    options: &'a Options,
     open: Vec<Open>,
     /// Fields that stay: begin with its type, separator, end with its flags.
     kept: Vec<(u32, u16, u8)>,
@@ -221,7 +242,7 @@ impl Scan<'_> {
 
     /// Decides on a field; `end` is `None` when its story ended first.
     fn close(&mut self, open: &Open, end: Option<u32>) {
-        let what = open.refused(self.links);
+        let what = open.refused(self.options);
         let is_declared = open.is_declared && end.is_some_and(|end| self.is_declared(end, FIELD_END));
         let (Some(end), None, true) = (end, what, is_declared || open.is_mark()) else {
             self.refuse(open, end, what.unwrap_or(What::Field));

@@ -216,7 +216,7 @@ impl Document<'_> {
                 let (index, name) = entry::fields(story);
                 let positions = fib.story(story);
                 let declared = fields::declared(fib.structure(index, table)?.unwrap_or_default(), &positions);
-                let decided = fields::decide(&self.text, &positions, &declared, &changes, job.options.links)?;
+                let decided = fields::decide(&self.text, &positions, &declared, &changes, job.options)?;
                 for what in decided.refused {
                     job.removed(Removed::new(what, name, 1));
                 }

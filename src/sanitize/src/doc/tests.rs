@@ -6,6 +6,7 @@ use super::fkp::{self, Kind, Run};
 use super::text::Text;
 use super::{CLASS, DATA, WORD, bytes, entry, sprm, verify};
 use crate::compound::Storage;
+use crate::compound::tests::damage;
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::identify::Declared;
@@ -13,7 +14,7 @@ use crate::image::BLANK;
 use crate::job::{NoInspector, Sanitized, Settings, bench, sanitize};
 use crate::limits::Limits;
 use crate::office_art::{kind, put};
-use crate::options::{Links, Options, Signed};
+use crate::options::{Links, Metadata, Options, Signed};
 use crate::report::{Verdict, What};
 
 /// Where the text begins.
@@ -187,7 +188,7 @@ fn rebuilt_with(fixture: Fixture, options: &Options) -> Rebuilt {
     let streams = bench(&Limits::default(), |job| {
         let compound = crate::compound::Compound::parse(&file, job).unwrap();
         assert!(compound.root.storages.is_empty() && compound.root.streams.len() <= 3);
-        [WORD, "1Table", DATA].map(|name| compound.root.stream(name).unwrap_or_default().to_vec())
+        [WORD, "1Table", DATA].map(|name| compound.root.stream(name).unwrap().unwrap_or_default().to_vec())
     });
     let [word, table, data] = streams.0;
     Rebuilt { word, table, data, removed: report.removed.iter().map(|removed| removed.what).collect() }
@@ -248,6 +249,19 @@ fn harmless_field_that_no_table_declares_goes_too() {
     fixture.structures.clear();
     let new = rebuilt(fixture);
     assert!(!new.has("PAGE") && new.shows("7"));
+}
+
+#[test]
+fn field_that_shows_what_is_gone_stays_as_its_words() {
+    let text = "\u{13} AUTHOR \u{14}Someone\u{15} \u{13} EDITTIME  \\* MERGEFORMAT \u{14}17\u{15} \u{13} PAGE \u{14}3\u{15}\r";
+    let new = rebuilt(with(text));
+    assert!(!new.has("AUTHOR") && !new.has("EDITTIME") && new.shows("PAGE"));
+    assert!(new.shows("Someone") && new.shows("17") && new.has_lost(What::Metadata));
+    let keep = Options { metadata: Metadata::Keep, ..Options::default() };
+    let new = rebuilt_with(with(text), &keep);
+    assert!(new.shows("AUTHOR") && !new.has("EDITTIME"));
+    // Without words of its own nothing would be left of it.
+    assert!(rebuilt(with("\u{13} AUTHOR \u{15}\r")).shows("AUTHOR"));
 }
 
 #[test]
@@ -430,6 +444,38 @@ fn older_text_and_bytes_behind_everything_are_gone() {
     assert!(
         memchr::memmem::find(&file, b"older").is_none() && memchr::memmem::find(&file, b"quick").is_none()
     );
+}
+
+#[test]
+fn damaged_stream_matters_where_it_is_needed() {
+    let file = || {
+        let mut fixture = with("text\r");
+        fixture.data = vec![7; 5000];
+        for name in ["\u{1}CompObj", "\u{5}SummaryInformation", "_signatures"] {
+            fixture.root.add(name, vec![7; 5000]);
+        }
+        fixture.bytes()
+    };
+    for (name, is_needed) in [
+        (WORD, true),
+        ("1Table", true),
+        (DATA, true),
+        ("\u{1}CompObj", false),
+        ("\u{5}SummaryInformation", false),
+        ("_signatures", false),
+    ] {
+        let mut bytes = file();
+        damage(&mut bytes, name);
+        let (rebuilt, report) = run(&bytes, &Options::default()).into_parts();
+        assert_eq!(rebuilt.is_none(), is_needed, "{name}: {}", report.reason);
+        assert!(is_needed || report.removed.iter().any(|removed| removed.what == What::Unreachable));
+        assert!(!is_needed || report.reason.contains("not there in full"), "{}", report.reason);
+    }
+    // A signature that cannot be read is one.
+    let mut bytes = file();
+    damage(&mut bytes, "_signatures");
+    let options = Options { signed: Signed::Quarantine, ..Options::default() };
+    assert!(run(&bytes, &options).into_parts().0.is_none());
 }
 
 #[test]

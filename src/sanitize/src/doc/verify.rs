@@ -71,7 +71,7 @@ fn search(bytes: &[u8], job: &mut Job<'_>) -> Result<(), Failure> {
     if file.unreachable != compound::Unreachable::default() || !file.root.storages.is_empty() {
         return unproved("something lies beside the streams");
     }
-    let word = file.root.stream(WORD).unwrap_or_default();
+    let word = file.root.stream(WORD)?.unwrap_or_default();
     let fib = Fib::parse(word)?;
     for stream in &file.root.streams {
         let is_kept = match stream.name.as_str() {
@@ -89,8 +89,8 @@ fn search(bytes: &[u8], job: &mut Job<'_>) -> Result<(), Failure> {
     if file.root.class != CLASS || fib.has_glossary {
         return unproved("the document is more than one");
     }
-    let table = file.root.stream(fib.table_name()).unwrap_or_default();
-    let data = file.root.stream(DATA).unwrap_or_default();
+    let table = file.root.stream(fib.table_name())?.unwrap_or_default();
+    let data = file.root.stream(DATA)?.unwrap_or_default();
     Proof { fib, word, table, data, metadata: job.options.metadata }.all(job)
 }
 

@@ -75,9 +75,9 @@ fn search(bytes: &[u8], job: &mut Job<'_>) -> Result<(), Failure> {
             return unproved("there is another stream");
         }
     }
-    let document = file.root.stream(DOCUMENT).unwrap_or_default();
-    let current_user = file.root.stream(CURRENT_USER).unwrap_or_default();
-    let pictures = file.root.stream(PICTURES).unwrap_or_default();
+    let document = file.root.stream(DOCUMENT)?.unwrap_or_default();
+    let current_user = file.root.stream(CURRENT_USER)?.unwrap_or_default();
+    let pictures = file.root.stream(PICTURES)?.unwrap_or_default();
 
     layout(document, current_user)?;
     if memmem::find(document, &compound::MAGIC).is_some() {

@@ -10,6 +10,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::art::{self, Art, Content, Once, kind};
+use super::line;
 use super::object::{self, Object};
 use super::picture::put_properties;
 use super::record::{Group, MAX_BODY, Record, Writer, code, u16_at};
@@ -32,6 +33,8 @@ struct Step {
 
 enum Own {
     Object(Object),
+    /// A line of an older version.
+    Line(Vec<u8>),
     Text {
         head: Vec<u8>,
         further: Vec<Vec<u8>>,
@@ -95,6 +98,32 @@ impl Drawing {
         }
     }
 
+    /// Keeps the lines of older versions in a sheet that has no drawing, and nothing else.
+    pub(super) fn lines(
+        groups: &[Group<'_>],
+        skip: &dyn Fn(usize) -> bool,
+        place: &str,
+        job: &mut Job<'_>,
+    ) -> Self {
+        let mut drawing = Self::default();
+        let mut others = 0;
+        let is_object = |number: usize, group: &Group<'_>| {
+            matches!(group.head.code, code::OBJ | code::TXO) && !skip(number)
+        };
+        for (number, group) in groups.iter().enumerate().filter(|(number, group)| is_object(*number, group)) {
+            match line::rebuild(group.head.body, drawing.steps.len()) {
+                Some(line) if group.head.code == code::OBJ && group.tail.is_empty() => {
+                    drawing.steps.insert(number, Step { before: Vec::new(), own: Own::Line(line) });
+                }
+                _ => others += 1,
+            }
+        }
+        if others > 0 {
+            job.removed(Removed::new(What::UnknownPart, &format!("drawing of {place}"), others));
+        }
+        drawing
+    }
+
     fn rewrite(
         data: &[u8],
         events: Vec<Event>,
@@ -141,6 +170,7 @@ impl Drawing {
                 to.put(code::OBJ, &object.bytes)?;
                 return Ok(object.kind == object::CHART);
             }
+            Own::Line(bytes) => to.put(code::OBJ, bytes)?,
             Own::Text { head, further } => {
                 to.put(code::TXO, head)?;
                 further.iter().try_for_each(|body| to.put(code::CONTINUE, body))?;

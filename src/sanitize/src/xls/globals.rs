@@ -8,7 +8,7 @@
 //! Numbers stay right: an XTI that pointed outside points to no sheet, a name that may not stay becomes an error value,
 //! and loses its name where that alone would do something.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::formula::{self, Sheets, Targets};
 use super::picture;
@@ -31,6 +31,8 @@ const NO_SHEET: u16 = 0xffff;
 /// Bits of a name that stay: hidden, complex, built in.
 const NAME_FLAGS: u16 = 0x0031;
 const BUILT_IN: u16 = 0x0020;
+/// The built-in name of what a sheet prints.
+const PRINT_AREA: &str = "\u{6}";
 /// Bits that make it a function, a macro or both.
 const NAME_IS_CODE: u16 = 0x000e;
 /// Names of add-in functions, at most.
@@ -189,6 +191,7 @@ impl Globals {
             names: vec![None; self.names.len()],
             links: job.options.links == Links::Keep,
         };
+        self.place_print_areas(kept, &mut targets, job);
         let mut users: Vec<Vec<usize>> = vec![Vec::new(); self.names.len()];
         let mut waiting = Vec::new();
         for (number, name) in self.names.iter_mut().enumerate() {
@@ -222,6 +225,37 @@ impl Globals {
         }
         targets.names = self.names.iter().map(|name| name.refused).collect();
         targets
+    }
+
+    /// A sheet that was copied here from another file may have print areas that say they are on that file's sheet. What a
+    /// sheet prints is on the sheet: there they are now.
+    fn place_print_areas(&mut self, kept: &[Kept], targets: &mut Targets, job: &mut Job<'_>) {
+        let own = self.books.iter().position(|book| *book == Book::Own).unwrap_or(self.books.len());
+        let Ok(book) = u16::try_from(own) else { return };
+        let mut entries = HashMap::new();
+        for name in &mut self.names {
+            let Some((sheet, link)) = name.print_area() else { continue };
+            let is_elsewhere =
+                targets.sheets.get(usize::from(link)) == Some(&Sheets::Gone(What::ExternalReference));
+            if !is_elsewhere || kept.get(usize::from(sheet)) != Some(&Kept::Sheet) {
+                continue;
+            }
+            let free = u16::try_from(self.xti.len()).ok().filter(|&number| number < u16::MAX);
+            let Some(free) = free else { return };
+            let number = *entries.entry(sheet).or_insert(free);
+            if number == free {
+                self.xti.push((book, sheet, sheet));
+                targets.sheets.push(Sheets::Own);
+            }
+            if own == self.books.len() {
+                self.books.push(Book::Own);
+                targets.add_ins.push(Vec::new());
+            }
+            if let Some(link) = name.tokens.get_mut(1..3) {
+                link.copy_from_slice(&number.to_le_bytes());
+            }
+            job.removed(Removed::new(What::ExternalReference, "file in a print area", 1));
+        }
     }
 
     /// Writes the globals; gives the places where the positions of the sheets belong.
@@ -432,6 +466,17 @@ fn name(body: &[u8]) -> Option<Name> {
 }
 
 impl Name {
+    /// Of a sheet's print area that is one range of cells of a sheet: that sheet's number, and the number of the XTI.
+    fn print_area(&self) -> Option<(u16, u16)> {
+        let is_range = matches!(
+            (self.tokens.first()?, self.tokens.len()),
+            (0x3a | 0x5a | 0x7a, 7) | (0x3b | 0x5b | 0x7b, 11)
+        );
+        let is_area = self.flags & BUILT_IN != 0 && self.text == PRINT_AREA;
+        (is_range && is_area).then_some(())?;
+        Some((self.sheet.checked_sub(1)?, u16_at(&self.tokens, 1)?))
+    }
+
     /// Whether it runs something: a macro's or function's name, or one that Excel runs on its own.
     fn is_code(&self) -> Option<What> {
         runs(self.flags, &self.text)

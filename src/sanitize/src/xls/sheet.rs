@@ -49,16 +49,21 @@ pub(super) fn rebuild(
     };
     let groups = groups(records);
     let layout = Layout::of(&groups);
-    let drawing = match context.drawings {
-        true => Drawing::read(&groups, &|number| layout.is_inside(number), place, job),
-        false => {
+    let is_inside = |number: usize| layout.is_inside(number);
+    let mut shapes = groups
+        .iter()
+        .enumerate()
+        .filter(|(number, group)| group.head.code == code::MSO_DRAWING && !is_inside(*number));
+    let drawing = match (shapes.next(), context.drawings) {
+        (Some(_), true) => Drawing::read(&groups, &is_inside, place, job),
+        (Some(_), false) => {
             let objects =
                 groups.iter().filter(|group| matches!(group.head.code, code::OBJ | code::MSO_DRAWING));
-            if let Some(count) = u32::try_from(objects.count()).ok().filter(|&count| count > 0) {
-                job.removed(Removed::new(What::UnknownPart, &format!("drawing of {place}"), count));
-            }
+            let count = u32::try_from(objects.count()).unwrap_or(u32::MAX);
+            job.removed(Removed::new(What::UnknownPart, &format!("drawing of {place}"), count));
             Drawing::default()
         }
+        (None, _) => Drawing::lines(&groups, &is_inside, place, job),
     };
     let mut page =
         Page { place, scope, context, to, drawing, anchors: HashMap::new(), awaited: Awaited::Nothing };

@@ -7,6 +7,7 @@ use std::io::Read as _;
 
 use super::art::{self, Art, Content};
 use super::formula::{self, Sheets, Targets};
+use super::line;
 use super::link::{self, Link};
 use super::record::{Record, code, kind, record_at, u16_at, u32_at};
 use super::{function, globals, text};
@@ -39,7 +40,7 @@ fn unproved<T>(what: &str) -> Result<T, Failure> {
 pub(crate) fn verify(bytes: &[u8], _: Format, job: &mut Job<'_>) -> Result<(), Failure> {
     let compound = Compound::parse(bytes, job).map_err(|failure| Failure::Unproved(failure.to_string()))?;
     let root = &compound.root;
-    let (1, 0, Some(stream)) = (root.streams.len(), root.storages.len(), root.stream(super::STREAM)) else {
+    let (1, 0, Some(stream)) = (root.streams.len(), root.storages.len(), root.stream(super::STREAM)?) else {
         return unproved("there is more than a workbook");
     };
     if compound.unreachable != crate::compound::Unreachable::default() {
@@ -252,6 +253,9 @@ impl Book {
 
 /// No formula anywhere in an object: macro, picture, scroll bar, check box, list.
 fn check_object(body: &[u8]) -> Result<(), Failure> {
+    if u16_at(body, 0) != Some(0x15) {
+        return if line::is_rebuilt(body) { Ok(()) } else { unproved("an object is of an unknown kind") };
+    }
     let mut at = 0;
     while let (Some(part), Some(size)) = (u16_at(body, at), u16_at(body, at + 2)) {
         match part {

@@ -29,7 +29,9 @@ pub(super) struct Properties<'a> {
 impl<'a> Properties<'a> {
     pub(super) fn of(storage: &'a Storage<'a>, scope: Scope) -> Result<Self, Failure> {
         let header = if scope == Scope::Message { 32 } else { 8 };
-        let stream = storage.stream(PROPERTIES).unwrap_or_default();
+        // A property whose value is lost is not a property without one.
+        storage.check_is_whole()?;
+        let stream = storage.stream(PROPERTIES)?.unwrap_or_default();
         let entries = stream.get(header.min(stream.len())..).unwrap_or_default();
         let mut properties = Self { storage, entries, charset: None };
         if scope == Scope::Message && stream.is_empty() {
@@ -68,7 +70,7 @@ impl<'a> Properties<'a> {
     }
 
     fn stream(&self, id: u16, kind: u16) -> Option<&'a [u8]> {
-        self.storage.stream(&format!("__substg1.0_{id:04X}{kind:04X}"))
+        self.storage.stream(&format!("__substg1.0_{id:04X}{kind:04X}")).ok()?
     }
 
     pub(super) fn binary(&self, id: u16) -> Option<&'a [u8]> {

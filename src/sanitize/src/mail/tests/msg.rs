@@ -1,5 +1,6 @@
 use super::*;
 use crate::compound::Storage;
+use crate::compound::tests::damage;
 
 /// A property stream: a header, then numbers (PtypInteger32) and times (PtypTime).
 fn properties(header: usize, numbers: &[(u16, u32)], times: &[(u16, u64)]) -> Vec<u8> {
@@ -82,6 +83,29 @@ fn packed(rtf: &str) -> Vec<u8> {
     let size = u32::try_from(body.len() + 12).unwrap();
     let raw = u32::try_from(rtf.len()).unwrap();
     [&size.to_le_bytes()[..], &raw.to_le_bytes(), b"LZFu", &[0; 4], &body].concat()
+}
+
+#[test]
+fn text_or_attachment_that_is_not_there_in_full_is_not_left_out_silently() {
+    let text = "text ".repeat(1000);
+    let mut root = message(32, "a", &text);
+    attach_file(&mut root, "foto.png", &[png(), vec![0; 5000]].concat(), "");
+    let mut inner = message(24, "inner", &text.replace('t', "x"));
+    inner.name = "__substg1.0_3701000D".to_owned();
+    attach(&mut root, 5, |attachment| attachment.storages.push(inner));
+    for name in ["__substg1.0_1000001F", "__substg1.0_37010102"] {
+        let mut bytes = root.write().unwrap();
+        damage(&mut bytes, name);
+        let (verdict, reason) = fails_bytes(&bytes, "a.msg");
+        assert_eq!(verdict, Verdict::Unscannable);
+        assert!(reason.contains("not there in full"), "{reason}");
+    }
+    // The text of the message within the message.
+    let mut bytes = root.write().unwrap();
+    let name: Vec<u8> = "__substg1.0_1000001F".encode_utf16().flat_map(u16::to_le_bytes).collect();
+    let last = memchr::memmem::rfind(&bytes, &name).unwrap();
+    bytes[last + 116..last + 120].copy_from_slice(&[0xff, 0xff, 0xff, 0]);
+    assert!(fails_bytes(&bytes, "a.msg").1.contains("not there in full"));
 }
 
 #[test]

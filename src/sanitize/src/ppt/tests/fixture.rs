@@ -247,7 +247,7 @@ impl Clean {
         let stream = |name| {
             let read = |job: &mut crate::job::Job<'_>| {
                 let file = crate::compound::Compound::parse(&once, job).unwrap();
-                file.root.stream(name).unwrap_or_default().to_vec()
+                file.root.stream(name).unwrap().unwrap_or_default().to_vec()
             };
             bench(&Limits::default(), read).0
         };

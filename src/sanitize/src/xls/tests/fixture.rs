@@ -167,7 +167,7 @@ pub(super) fn run(bytes: &[u8]) -> Result<Rebuilt, Failure> {
         let rewritten = rebuild(bytes, Format::Xls, job)?;
         verify(&rewritten.bytes, Format::Xls, job)?;
         let compound = Compound::parse(&rewritten.bytes, job)?;
-        let stream = compound.root.stream("Workbook").unwrap().to_vec();
+        let stream = compound.root.stream("Workbook").unwrap().unwrap().to_vec();
         Ok((rewritten.bytes, stream))
     });
     result.map(|(bytes, stream)| Rebuilt { bytes, stream, removed })

@@ -117,6 +117,66 @@ fn links_to_other_files_are_gone() {
     }
 }
 
+/// A name of the sheet with this number (from 1).
+fn name_of(sheet: u8, flags: u16, text: &str, tokens: &[u8]) -> (u16, Vec<u8>) {
+    let (code, mut body) = name(flags, text, tokens);
+    body[8] = sheet;
+    (code, body)
+}
+
+#[test]
+fn print_area_in_another_file_is_one_of_its_sheet() {
+    let area = |link: u8| [0x3b, link, 0, 0, 0, 9, 0, 0, 0, 3, 0];
+    let globals = vec![
+        other_book("\x01C\x03old.xls"),
+        links(&[(0, 0, 0), (0, 1, 1)]),
+        name_of(2, 0x20, "\x06", &area(0)),
+        name_of(2, 0x20, "\x06", &area(1)),
+        name_of(1, 0x20, "\x06", &[0x3a, 0, 0, 0, 0, 3, 0]),
+    ];
+    let book = Book::with(vec![]).sheet(Sheet::new("Sheet2", vec![])).globals(globals);
+    is_seen(&book);
+    let rebuilt = book.rebuilt();
+    assert!(rebuilt.removed(What::ExternalReference) && !rebuilt.holds(b"old.xls"));
+    assert_eq!(rebuilt.one(code::SUP_BOOK), [2, 0, 1, 4]);
+    let gone = [0, 0, 0xff, 0xff, 0xff, 0xff];
+    let own = [[0, 0, 1, 0, 1, 0], [0, 0, 0, 0, 0, 0]];
+    assert_eq!(rebuilt.one(code::EXTERN_SHEET), [&[4, 0][..], &gone, &gone, &own[0], &own[1]].concat());
+    let names = rebuilt.all(code::LBL);
+    assert!(names[0].ends_with(&[&[0, 6][..], &area(2)].concat()));
+    assert!(names[1].ends_with(&[&[0, 6][..], &area(2)].concat()));
+    assert!(names[2].ends_with(&[0, 6, 0x3a, 3, 0, 0, 0, 3, 0]));
+}
+
+#[test]
+fn no_other_name_is_led_from_another_file_to_a_sheet() {
+    let area = [0x3b, 0, 0, 0, 0, 9, 0, 0, 0, 3, 0];
+    let call = [&area[..], &ONE, &[0x22, 2, 110, 0]].concat();
+    for named in [
+        // Of no sheet; of a sheet that is not there, or is emptied; not built in; no area.
+        name_of(0, 0x20, "\x06", &area),
+        name_of(9, 0x20, "\x06", &area),
+        name_of(2, 0x20, "\x06", &area),
+        name_of(1, 0, "\x06", &area),
+        name_of(1, 0x20, "\x07", &area),
+        name_of(1, 0x20, "\x01", &area),
+        name_of(1, 0x20, "\x06", &call),
+        name_of(1, 0x20, "\x06", &[0x39, 0, 0, 1, 0, 0, 0]),
+        name_of(1, 0x20, "\x06", &[0x1b, 0, 0, 0, 0, 9, 0, 0, 0, 3, 0]),
+    ] {
+        let macros = Sheet { listed: 1, kind: 0x40, ..Sheet::new("Sheet2", vec![]) };
+        let book = Book::with(vec![]).sheet(macros).globals(vec![
+            other_book("\x01C\x03old.xls"),
+            links(&[(0, 0, 0)]),
+            named.clone(),
+        ]);
+        is_seen(&book);
+        let rebuilt = book.rebuilt();
+        assert!(rebuilt.one(code::LBL).ends_with(&[0x1c, 0x17]), "{named:?}");
+        assert_eq!(rebuilt.one(code::EXTERN_SHEET), [1, 0, 0, 0, 0xff, 0xff, 0xff, 0xff]);
+    }
+}
+
 #[test]
 fn dde_link_with_its_names_is_gone() {
     let item = (code::EXTERN_NAME, b"\x12\0\0\0\0\0\x03\0abc\0\0".to_vec());

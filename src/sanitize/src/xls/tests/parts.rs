@@ -2,6 +2,8 @@
 
 use super::fixture::*;
 use crate::compound::Storage;
+use crate::compound::tests::damage;
+use crate::failure::Failure;
 use crate::report::What;
 use crate::xls::link;
 use crate::xls::record::code;
@@ -56,6 +58,21 @@ fn everything_beside_the_workbook_is_gone() {
         assert!(rebuilt.removed(what), "{what:?}");
     }
     assert!(rebuilt.bytes == Book::with(vec![]).rebuilt().bytes);
+}
+
+#[test]
+fn damaged_stream_matters_where_it_is_the_workbook() {
+    let file = |name: &str| {
+        let mut root = Storage::new("", [0; 16]);
+        root.add("Workbook", Book::with(vec![(0x0203, vec![1; 14]); 400]).stream());
+        root.add("Book", vec![7; 5000]);
+        let mut bytes = root.write().unwrap();
+        damage(&mut bytes, name);
+        bytes
+    };
+    assert!(rebuilt(&file("Book")).removed(What::Unreachable));
+    // Nor does an older copy take its place.
+    assert!(matches!(run(&file("Workbook")), Err(Failure::Malformed(_))));
 }
 
 #[test]

@@ -244,6 +244,69 @@ fn drawings_that_cannot_be_read_are_gone_as_a_whole() {
     assert!(!Book::with(vec![(code::MSO_DRAWING, whole), object(2, &[])]).rebuilt().has(code::OBJ));
 }
 
+/// A line of Excel 5.0.
+fn line(number: u16) -> Vec<u8> {
+    let mut body = vec![number.to_le_bytes()[0], 0, 0, 0, 1, 0];
+    body.extend(number.to_le_bytes());
+    body.extend([2, 4, 2, 0, 0, 0, 8, 0, 0, 0, 0x18, 0, 0, 4, 8, 0, 0, 0]);
+    body.extend([0; 8]);
+    body.extend([0x11, 5, 0, 0, 0, 1, 0, 0]);
+    body
+}
+
+#[test]
+fn lines_of_older_versions_stay() {
+    let records = (1..=300).map(|number| (code::OBJ, line(number))).collect();
+    let rebuilt = Book::with(records).rebuilt();
+    let lines = rebuilt.all(code::OBJ);
+    assert_eq!(lines.len(), 300);
+    for (written, number) in lines.iter().zip(1..) {
+        assert_eq!(written[8..], line(number)[8..]);
+        // Read in parts that have a size each, the second is longer than the record.
+        assert_eq!(written[..4], [1, 0, 0, 0]);
+        assert!(usize::from(u16::from_le_bytes([written[6], written[7]])) > written.len());
+    }
+    assert_eq!(rebuilt.removed, []);
+}
+
+#[test]
+fn objects_of_older_versions_that_are_no_plain_lines_are_gone() {
+    let change = |at: usize, to: u8| {
+        let mut body = line(1);
+        body[at] = to;
+        body
+    };
+    let longer = |bytes: &[u8]| [line(1).as_slice(), bytes].concat();
+    // With a macro, with a name, of another kind, longer, shorter.
+    for body in [change(26, 2), change(30, 1), change(4, 8), longer(&[0; 2]), line(1)[..40].to_vec()] {
+        let book = Book::with(vec![(code::OBJ, body)]);
+        is_seen(&book);
+        let rebuilt = book.rebuilt();
+        assert!(!rebuilt.has(code::OBJ) && rebuilt.removed(What::UnknownPart));
+    }
+    // In a sheet with a drawing they are something else.
+    let records = vec![(code::MSO_DRAWING, drawing(&[shape(&[])])), (code::OBJ, line(1))];
+    assert!(!Book::with(records).globals(vec![group(&[])]).rebuilt().has(code::OBJ));
+}
+
+#[test]
+fn line_of_an_older_version_that_hides_a_macro_in_parts() {
+    // Read in parts: a common part of 18 bytes, then a macro's formula.
+    let mut body = line(1);
+    body[..4].copy_from_slice(&[0x15, 0, 0x12, 0]);
+    body[22..26].copy_from_slice(&[4, 0, 0x10, 0]);
+    let book = Book::with(vec![(code::OBJ, body.clone())]);
+    is_seen(&book);
+    let rebuilt = book.rebuilt();
+    assert!(!rebuilt.holds(&body[..4]) && rebuilt.one(code::OBJ)[..4] == [1, 0, 0, 0]);
+    // Or it would be skipped to by the line's own number.
+    let mut body = line(2);
+    body[10..14].copy_from_slice(&[4, 0, 0x1c, 0]);
+    let book = Book::with(vec![(code::OBJ, body)]);
+    is_seen(&book);
+    assert_eq!(book.rebuilt().one(code::OBJ)[6..8], [0, 4]);
+}
+
 #[test]
 fn unknown_records_of_drawings_are_gone() {
     let inner = [shape(&[]), art(0, 0xf0aa, b"payload")].concat();
