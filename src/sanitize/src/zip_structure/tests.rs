@@ -16,6 +16,8 @@ struct Raw {
     method: u16,
     local_method: u16,
     local_sizes: (u32, u32),
+    local_crc32: Option<u32>,
+    local_flags: Option<u16>,
     after: Vec<u8>,
     made_by: u16,
     attributes: u32,
@@ -39,6 +41,8 @@ impl Raw {
             method: 0,
             local_method: 0,
             local_sizes: (size, size),
+            local_crc32: None,
+            local_flags: None,
             after: Vec::new(),
             made_by: 20,
             attributes: 0,
@@ -60,10 +64,10 @@ fn archive(members: &[Raw]) -> Vec<u8> {
     for member in members {
         let offset = u32::try_from(out.len()).unwrap();
         out.extend(b"PK\x03\x04\x14\0");
-        out.extend(member.flags.to_le_bytes());
+        out.extend(member.local_flags.unwrap_or(member.flags).to_le_bytes());
         out.extend(member.local_method.to_le_bytes());
         out.extend([0, 0, 33, 0]);
-        out.extend(member.crc32.to_le_bytes());
+        out.extend(member.local_crc32.unwrap_or(member.crc32).to_le_bytes());
         out.extend(member.local_sizes.0.to_le_bytes());
         out.extend(member.local_sizes.1.to_le_bytes());
         out.extend(u16::try_from(member.local_name.len()).unwrap().to_le_bytes());
@@ -235,10 +239,16 @@ fn local_header_with_another_name() {
 
 #[test]
 fn local_header_with_another_method_size_or_checksum() {
-    let changes: [fn(&mut Raw); 3] =
-        [|raw| raw.local_method = 8, |raw| raw.local_sizes = (1, 1), |raw| raw.local_sizes = (4, 9)];
+    let changes: [fn(&mut Raw); 6] = [
+        |raw| raw.local_method = 8,
+        |raw| raw.local_sizes = (1, 1),
+        |raw| raw.local_sizes = (4, 9),
+        |raw| raw.local_sizes = (9, 4),
+        |raw| raw.local_crc32 = Some(raw.crc32 ^ 1),
+        |raw| raw.local_flags = Some(UTF8),
+    ];
     for change in changes {
-        let refused = refusal(&archive(&[Raw::new("a", b"four").with(change)]));
+        let refused = refusal(&archive(&[Raw::new("ä", b"four").with(change)]));
         assert!(refused.contains("disagrees with the directory"), "{refused}");
     }
 }
@@ -341,6 +351,8 @@ fn too_many_members() {
 fn encrypted_members() {
     for flag in [1, 1 | 1 << 6, 1 << 13] {
         let bytes = archive(&[Raw::new("a", b"x").with(|raw| raw.flags = flag)]);
+        assert!(matches!(Zip::parse(&bytes, &Limits::default()), Err(Failure::Encrypted(_))));
+        let bytes = archive(&[Raw::new("a", b"x").with(|raw| raw.local_flags = Some(flag))]);
         assert!(matches!(Zip::parse(&bytes, &Limits::default()), Err(Failure::Encrypted(_))));
     }
 }
