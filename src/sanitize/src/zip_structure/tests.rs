@@ -350,10 +350,11 @@ fn too_many_members() {
 #[test]
 fn encrypted_members() {
     for flag in [1, 1 | 1 << 6, 1 << 13] {
-        let bytes = archive(&[Raw::new("a", b"x").with(|raw| raw.flags = flag)]);
-        assert!(matches!(Zip::parse(&bytes, &Limits::default()), Err(Failure::Encrypted(_))));
-        let bytes = archive(&[Raw::new("a", b"x").with(|raw| raw.local_flags = Some(flag))]);
-        assert!(matches!(Zip::parse(&bytes, &Limits::default()), Err(Failure::Encrypted(_))));
+        for (listed, local) in [(flag, flag), (flag, 0), (0, flag)] {
+            let member = Raw::new("a", b"x").with(|raw| (raw.flags, raw.local_flags) = (listed, Some(local)));
+            let bytes = archive(&[member]);
+            assert!(matches!(Zip::parse(&bytes, &Limits::default()), Err(Failure::Encrypted(_))));
+        }
     }
 }
 
@@ -396,9 +397,14 @@ fn zip64_lies() {
     assert!(content(&with64(2, start.into())).is_ok());
     assert_eq!(refusal(&with64(3, start.into())), "the archive's two end records disagree");
     assert_eq!(refusal(&with64(2, 0)), "the archive's two end records disagree");
-    let mut moved = with64(2, start.into());
-    moved[end + 4] = 60;
-    assert_eq!(refusal(&moved), "the archive's zip64 end record is not sound");
+    // The record's size, the locator's disk, where it says the record is, and how many disks it says there are.
+    let locator = end + END64_BYTES;
+    for (at, value) in [(end + 4, 60), (locator + 4, 1), (locator + 8, 0), (locator + 16, 2)] {
+        let mut lying = with64(2, start.into());
+        assert_ne!(lying[at], value);
+        lying[at] = value;
+        assert_eq!(refusal(&lying), "the archive's zip64 end record is not sound", "{at}");
+    }
 }
 
 #[test]
