@@ -266,7 +266,8 @@ fn the_proof_refuses_what_no_rebuild_writes() {
     for bytes in [
         zip(&[]),
         zip(&[("a.txt", b"x"), ("folder/", b"")]),
-        zip(&[("a.txt", b"x"), (".DS_Store", b"text")]),
+        zip(&[("a.txt", b"x"), ("__MACOSX/a.txt", b"text")]),
+        zip(&[("a.rar", b"Rar!\x1a\x07\0")]),
         zip(&[("a.txt", b"MZ\x90\0\x03\0\0\0")]),
         zip(&[("a.pdf", b"text")]),
         zip(&[("invoice.pdf.exe", b"text")]),

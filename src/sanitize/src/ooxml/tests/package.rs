@@ -185,6 +185,13 @@ fn outside_targets_under_internal() {
         clean.assert_gone(What::ExternalReference, &["evil"]);
         assert!(clean.lost(What::Link));
     }
+    // A program that takes it for a path finds a part that is there.
+    let xml = "<w:styles xmlns:w=\"http://schemas.openxmlformats.org/wordprocessingml/2006/main\"/>";
+    let clean = hello()
+        .part("word/styles.xml", &format!("{OX}wordprocessingml.styles+xml"), xml)
+        .raw_link("word/document.xml", "rId9", "styles", "//evil/../word/styles.xml", "")
+        .rebuilt();
+    clean.assert_gone(What::ExternalReference, &["evil", "w:styles"]);
 }
 
 #[test]
