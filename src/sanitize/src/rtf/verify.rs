@@ -246,7 +246,6 @@ fn check_group(group: &Group, outer: Option<&Group>, job: &Job<'_>) -> Result<()
     }
 }
 
-/// `word digits`.
 /// A number, or a list with as many items as it says.
 fn is_array(text: &str) -> bool {
     let items = text.split(';').count();
@@ -256,6 +255,7 @@ fn is_array(text: &str) -> bool {
         && count.map_or(items == 1, |count| count.parse() == Ok(items - 2))
 }
 
+/// A picture as `word digits`.
 fn check_picture(text: &str) -> Result<(), String> {
     let (kind, digits) = text.split_once(' ').ok_or("a picture has no kind")?;
     let data = hex::decode(digits).map_err(|_| "a picture's data is not digits".to_owned())?;
