@@ -78,3 +78,50 @@ pub(crate) use {rebuild as rebuild_xml, verify as verify_xml};
 pub(crate) use {rebuild as rebuild_json, verify as verify_json};
 pub(crate) use {rebuild as rebuild_csv, verify as verify_csv};
 pub(crate) use {rebuild as rebuild_text, verify as verify_text};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::job::bench;
+
+    fn proof(text: &str, format: Format) -> Result<(), Failure> {
+        bench(&Limits::default(), |job| verify(text.as_bytes(), format, job)).0
+    }
+
+    #[test]
+    fn the_proof_refuses_what_no_rewrite_leaves() {
+        const HEAD: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n";
+        let xml = |rest: &str| format!("{HEAD}{rest}\n");
+        for (honest, format) in [
+            ("a,b\n'=1,2\n".to_owned(), Format::Csv),
+            ("text\n".to_owned(), Format::Text),
+            (xml("<a/>"), Format::Xml),
+            ("{\"a\":1}".to_owned(), Format::Json),
+        ] {
+            proof(&honest, format).unwrap();
+        }
+        for (left, format) in [
+            ("a,b\n=cmd|' /C calc'!A0,2\n".to_owned(), Format::Csv),
+            ("a,b\nx;=HYPERLINK(1),2\n".to_owned(), Format::Csv),
+            ("a\0b".to_owned(), Format::Text),
+            ("gpj.\u{202e}exe".to_owned(), Format::Text),
+            (xml("<!DOCTYPE a SYSTEM \"http://evil/\"><a/>"), Format::Xml),
+            (xml("<?xml-stylesheet href=\"http://evil/\"?><a/>"), Format::Xml),
+            (xml("<a><!-- hidden --></a>"), Format::Xml),
+            ("{\"a\" : 1}".to_owned(), Format::Json),
+        ] {
+            assert!(matches!(proof(&left, format), Err(Failure::Unproved(_))), "{left}");
+        }
+        assert!(proof(&xml("<!DOCTYPE a [<!ENTITY b 'c'>]><a>&b;</a>"), Format::Xml).is_err());
+    }
+
+    #[test]
+    fn a_text_that_is_a_page_once_cleaned_is_refused() {
+        for (text, format) in
+            [("<\0html><script>x</script>", Format::Text), ("<\0html><script>,x\n", Format::Csv)]
+        {
+            let (result, ..) = bench(&Limits::default(), |job| rebuild(text.as_bytes(), format, job));
+            assert!(matches!(result, Err(Failure::Refused(_))), "{text}");
+        }
+    }
+}

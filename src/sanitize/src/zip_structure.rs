@@ -117,28 +117,17 @@ impl<'a> Zip<'a> {
         let mut order: Vec<usize> = (0..directory.len()).collect();
         order.sort_by_key(|&n| directory.get(n).map(|central| central.local_offset));
 
+        let offset = |n: usize| {
+            let central = order.get(n).and_then(|&index| directory.get(index));
+            central.map_or(end.directory_start, |central| central.local_offset)
+        };
+        if offset(0) != 0 {
+            return malformed("there are bytes before the archive");
+        }
         let mut compressed = HashMap::with_capacity(directory.len());
-        let mut at = 0;
         for (n, &index) in order.iter().enumerate() {
             let Some(central) = directory.get(index) else { continue };
-            let next = order
-                .get(n + 1)
-                .and_then(|&following| directory.get(following))
-                .map_or(end.directory_start, |following| following.local_offset);
-            match central.local_offset {
-                offset if offset == at => {}
-                offset if offset < at => return central.fail("overlaps another member"),
-                _ if at == 0 => return malformed("there are bytes before the archive"),
-                _ => return malformed("there are hidden bytes between the archive's members"),
-            }
-            compressed.insert(index, check_local(bytes, central, next)?);
-            at = next;
-        }
-        if at != end.directory_start {
-            return malformed(match directory.len() {
-                0 => "there are bytes before the archive",
-                _ => "there are hidden bytes between the archive's members",
-            });
+            compressed.insert(index, check_local(bytes, central, offset(n + 1))?);
         }
         names::check_distinct(directory.iter().map(|central| central.name.as_str()))?;
         let entries = directory

@@ -16,8 +16,8 @@ use std::ops::Range;
 use super::bytes::broken;
 use super::text::{FIELD_BEGIN, FIELD_END, FIELD_SEPARATOR, Text};
 use crate::failure::Failure;
-use crate::ooxml::fields::{refused, self_shown};
-use crate::options::{Links, Metadata, Options};
+use crate::ooxml::fields::{is_link, keyword, refused, self_shown};
+use crate::options::{Metadata, Options};
 use crate::report::What;
 
 /// Tracked changes at a character.
@@ -181,12 +181,12 @@ impl Open {
 
     fn refused(&self, options: &Options) -> Option<What> {
         let readings = [&self.all, &self.accepted, &self.rejected].map(|units| read(units));
-        let is_link = |text: &str| options.links == Links::Remove && keyword(text) == "HYPERLINK";
         // What a nested field comes to may be the address.
-        let is_computed = |text: &str| self.has_nested && keyword(text) == "HYPERLINK";
-        let found = readings.iter().filter(|text| !text.trim().is_empty()).find_map(|text| {
-            refused(text).or_else(|| (is_link(text) || is_computed(text)).then_some(What::Link))
-        });
+        let is_computed = |text: &str| self.has_nested && is_link(text);
+        let found = readings
+            .iter()
+            .filter(|text| !text.trim().is_empty())
+            .find_map(|text| refused(text, options.links).or_else(|| is_computed(text).then_some(What::Link)));
         let is_empty = readings.iter().all(|text| text.trim().is_empty());
         let is_undeclared = !self.is_declared && !self.is_mark();
         let is_unsure = self.keyword_is_computed || is_undeclared || self.all.len() > MAX_INSTRUCTION;
@@ -201,18 +201,6 @@ impl Open {
 
 fn read(units: &[u16]) -> String {
     String::from_utf16_lossy(units)
-}
-
-fn keyword(instruction: &str) -> String {
-    let instruction = instruction.trim_start();
-    match instruction.strip_prefix('=') {
-        Some(_) => "=".to_owned(),
-        None => instruction
-            .chars()
-            .take_while(|c| !c.is_whitespace() && *c != '\\' && *c != '"')
-            .collect::<String>()
-            .to_ascii_uppercase(),
-    }
 }
 
 struct Scan<'a> {

@@ -11,7 +11,7 @@ use crate::failure::Failure;
 use crate::format::Format;
 use crate::identify::Declared;
 use crate::image::BLANK;
-use crate::job::{NoInspector, Sanitized, Settings, bench, sanitize};
+use crate::job::{NoInspector, Sanitized, Settings, bench, bench_choosing, sanitize};
 use crate::limits::Limits;
 use crate::office_art::{kind, put};
 use crate::options::{Links, Metadata, Options, Signed};
@@ -206,8 +206,12 @@ fn reason(fixture: Fixture) -> (Verdict, String) {
 
 /// The verifier's opinion of a document that no rebuild has touched.
 fn proof(fixture: Fixture) -> Result<(), Failure> {
+    proof_choosing(fixture, &Options::default())
+}
+
+fn proof_choosing(fixture: Fixture, options: &Options) -> Result<(), Failure> {
     let bytes = fixture.bytes();
-    bench(&Limits::default(), |job| verify(&bytes, Format::Doc, job)).0
+    bench_choosing(&Limits::default(), options, |job| verify(&bytes, Format::Doc, job)).0
 }
 
 const DDE: &str = "See \u{13} DDEAUTO c:\\\\x\\\\cmd.exe \"/k calc\" \u{14}the result\u{15}.\r";
@@ -316,6 +320,14 @@ fn only_links_to_web_and_mail_stay() {
     let options = Options { links: Links::Remove, ..Options::default() };
     let new = rebuilt_with(with(good), &options);
     assert!(!new.has("https") && new.shows("here"));
+    assert!(proof_choosing(with(good), &options).unwrap_err().to_string().contains("links"));
+}
+
+#[test]
+fn links_to_places_in_the_document_stay_whatever_becomes_of_the_web() {
+    let options = Options { links: Links::Remove, ..Options::default() };
+    let new = rebuilt_with(with("\u{13} HYPERLINK \\l \"place\" \u{14}here\u{15}\r"), &options);
+    assert!(new.has("HYPERLINK") && !new.has_lost(What::Link));
 }
 
 #[test]

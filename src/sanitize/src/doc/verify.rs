@@ -15,9 +15,9 @@ use crate::compound::{self, Compound};
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::job::Job;
-use crate::markup::link::is_web;
+use crate::markup::link::may_lead_to;
 use crate::office_art::{Record, Records, is_dangerous, is_picture};
-use crate::options::Metadata;
+use crate::options::{Links, Metadata};
 use crate::summary;
 
 /// Structures of the table stream that may be there, by the number of their pair.
@@ -91,7 +91,8 @@ fn search(bytes: &[u8], job: &mut Job<'_>) -> Result<(), Failure> {
     }
     let table = file.root.stream(fib.table_name())?.unwrap_or_default();
     let data = file.root.stream(DATA)?.unwrap_or_default();
-    Proof { fib, word, table, data, metadata: job.options.metadata }.all(job)
+    let (metadata, links) = (job.options.metadata, job.options.links);
+    Proof { fib, word, table, data, metadata, links }.all(job)
 }
 
 struct Proof<'a> {
@@ -100,6 +101,7 @@ struct Proof<'a> {
     table: &'a [u8],
     data: &'a [u8],
     metadata: Metadata,
+    links: Links,
 }
 
 impl Proof<'_> {
@@ -205,9 +207,8 @@ impl Proof<'_> {
         for (begin, _) in text.units.iter().enumerate().filter(|(_, unit)| **unit == FIELD_BEGIN) {
             let rest = text.units.get(begin + 1..).unwrap_or_default();
             let end = rest.iter().position(|unit| matches!(*unit, FIELD_SEPARATOR | FIELD_END));
-            instruction(&String::from_utf16_lossy(
-                rest.get(..end.unwrap_or(rest.len())).unwrap_or_default(),
-            ))?;
+            let units = rest.get(..end.unwrap_or(rest.len())).unwrap_or_default();
+            instruction(&String::from_utf16_lossy(units), self.links)?;
         }
         // However the bytes are read.
         let extent = text.extent();
@@ -414,7 +415,7 @@ impl Proof<'_> {
 }
 
 /// A field's whole instruction, nested fields included.
-fn instruction(instruction: &str) -> Result<(), Failure> {
+fn instruction(instruction: &str, links: Links) -> Result<(), Failure> {
     keyword(instruction)?;
     let is_never = |word: &str| ["DDE", "DDEAUTO"].iter().any(|never| word.eq_ignore_ascii_case(never));
     let words = instruction.trim_start();
@@ -427,15 +428,15 @@ fn instruction(instruction: &str) -> Result<(), Failure> {
             false => Ok(()),
         };
     };
-    match words.get(link.len()..).is_some_and(is_safe_link) {
+    match words.get(link.len()..).is_some_and(|arguments| is_safe_link(arguments, links)) {
         true => Ok(()),
-        false => unproved("a field links to something else than the web or mail"),
+        false => unproved("a field links to something that no link may lead to"),
     }
 }
 
-/// Whether everything among a link's arguments that is not a switch's own is an address of the web, of mail or of a place in
-/// the document.
-fn is_safe_link(arguments: &str) -> bool {
+/// Whether everything among a link's arguments that is not a switch's own is a place in the document, or an address of the
+/// web or mail where such links are kept.
+fn is_safe_link(arguments: &str, links: Links) -> bool {
     const QUOTES: [char; 4] = ['"', '\u{201c}', '\u{201d}', '\u{201e}'];
     const WITH_ARGUMENT: &str = "lots*";
     // What a field in it would come to is not known.
@@ -459,7 +460,7 @@ fn is_safe_link(arguments: &str) -> bool {
             let end = body.find(|c| if is_quoted { QUOTES.contains(&c) } else { is_space(c) });
             let (argument, behind) = body.split_at(end.unwrap_or(body.len()));
             if !std::mem::take(&mut is_switch_argument) && !argument.is_empty() {
-                if !argument.starts_with('#') && !is_web(argument) {
+                if !argument.starts_with('#') && !may_lead_to(argument, links) {
                     return false;
                 }
                 has_address = true;

@@ -273,6 +273,8 @@ fn polyglots() {
     tar[..PDF.len()].copy_from_slice(PDF);
     tar[257..262].copy_from_slice(b"ustar");
     assert!(named(&tar, "a.pdf").1.is_some());
+    tar[..JPEG.len()].copy_from_slice(JPEG);
+    mismatch(&tar, "a.jpg", "a JPEG picture and a tar archive at once");
     // A ZIP with a stored PDF near its start is no polyglot.
     fits(&zip(&[("a.pdf", "%PDF-1.7 1 0 obj")]), "a.zip", Format::Zip);
     fits(&zip(&[("a/", ""), ("a/b.pdf", "%PDF-1.7 1 0 obj")]), "a.zip", Format::Zip);

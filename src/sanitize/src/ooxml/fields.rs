@@ -112,19 +112,15 @@ const SELF_SHOWN: &[&str] = &["MACROBUTTON", "GOTOBUTTON"];
 /// Words that are refused wherever they stand in an instruction, but for the texts of links and references.
 const NEVER: &[&str] = &["DDE", "DDEAUTO", "INCLUDETEXT", "INCLUDEPICTURE"];
 
-/// Why an instruction may not stay.
-pub(crate) fn refused(instruction: &str) -> Option<What> {
+/// Why an instruction may not stay. `links`: what becomes of links to the web; those to places in the document stay.
+pub(crate) fn refused(instruction: &str, links: Links) -> Option<What> {
     let instruction = instruction.trim();
-    let keyword: String = match instruction.strip_prefix('=') {
-        Some(_) => "=".to_owned(),
-        None => instruction.chars().take_while(|c| !c.is_whitespace() && *c != '\\' && *c != '"').collect(),
-    };
-    let keyword = keyword.to_ascii_uppercase();
+    let keyword = keyword(instruction);
     if !ALLOWED.contains(&keyword.as_str()) {
         return Some(What::Field);
     }
-    if keyword == "HYPERLINK" {
-        return refused_link(instruction.get(keyword.len()..).unwrap_or_default());
+    if keyword == LINK {
+        return refused_link(instruction.get(LINK.len()..).unwrap_or_default(), links);
     }
     let quotes_text = matches!(keyword.as_str(), "REF" | "PAGEREF" | "TOC" | "XE" | "TC" | "TA" | "SEQ");
     let word = |word: &str| NEVER.iter().any(|never| word.eq_ignore_ascii_case(never));
@@ -132,12 +128,29 @@ pub(crate) fn refused(instruction: &str) -> Option<What> {
     is_hidden.then_some(What::Field)
 }
 
+/// Whether an instruction is that of a link: what a nested field shows may become its address.
+pub(crate) fn is_link(instruction: &str) -> bool {
+    keyword(instruction) == LINK
+}
+
+/// The word that says what an instruction does, in capitals.
+pub(crate) fn keyword(instruction: &str) -> String {
+    let instruction = instruction.trim_start();
+    if instruction.starts_with('=') {
+        return "=".to_owned();
+    }
+    let ends = |c: char| c.is_whitespace() || c == '\\' || c == '"';
+    instruction.split(ends).next().unwrap_or_default().to_ascii_uppercase()
+}
+
+const LINK: &str = "HYPERLINK";
+
 /// What may follow `\*` (ECMA-376 part 1, 17.16.4.3.1).
 const FORMATS: &[&str] =
     &["MERGEFORMAT", "MERGEFORMATINET", "CHARFORMAT", "Caps", "FirstCap", "Lower", "Upper"];
 
 /// `HYPERLINK "address" \l "place in it" \o "tip" \t "frame" \n \m`, in any order.
-fn refused_link(arguments: &str) -> Option<What> {
+fn refused_link(arguments: &str, links: Links) -> Option<What> {
     let mut rest = arguments.trim_start();
     let mut address: Option<String> = None;
     let mut is_local = false;
@@ -166,7 +179,7 @@ fn refused_link(arguments: &str) -> Option<What> {
         }
     }
     match address {
-        Some(address) if address.starts_with('#') || link::is_web(&address) => None,
+        Some(address) if address.starts_with('#') || link::may_lead_to(&address, links) => None,
         Some(address) if address.is_empty() && is_local => None,
         None if is_local => None,
         _ => Some(What::Link),
@@ -227,20 +240,14 @@ impl Readings {
         }
     }
 
-    fn refused(&self, links: Links) -> Option<What> {
-        let each = [&self.all, &self.accepted, &self.rejected];
-        each.into_iter().filter(|text| !text.trim().is_empty()).find_map(|text| refused_with(text, links))
+    fn refused(&self, links: Links, has_nested: bool) -> Option<What> {
+        // What a nested field shows may become the address.
+        let is_computed = |text: &str| has_nested && is_link(text);
+        [&self.all, &self.accepted, &self.rejected]
+            .into_iter()
+            .filter(|text| !text.trim().is_empty())
+            .find_map(|text| refused(text, links).or_else(|| is_computed(text).then_some(What::Link)))
     }
-}
-
-/// As [`refused`], and links to the web are refused where they are to be removed.
-fn refused_with(instruction: &str, links: Links) -> Option<What> {
-    let is_web_link = || {
-        let lower = instruction.to_ascii_lowercase();
-        lower.trim_start().starts_with("hyperlink")
-            && ["http:", "https:", "mailto:"].iter().any(|scheme| lower.contains(scheme))
-    };
-    refused(instruction).or_else(|| (links == Links::Remove && is_web_link()).then_some(What::Link))
 }
 
 /// Collects the marks of one part from its events.
@@ -319,7 +326,7 @@ impl Scanner {
                 Step::Plain
             }
             (Ns::W, "fldSimple") => {
-                if let Some(what) = refused_with(element.attribute("instr").unwrap_or_default(), self.links) {
+                if let Some(what) = refused(element.attribute("instr").unwrap_or_default(), self.links) {
                     self.refused.push(what);
                     self.marks.insert(element.id, Mark::Unwrap);
                 }
@@ -409,14 +416,9 @@ impl Scanner {
 
     /// Decides on a field; `unended`: its story ended before it did.
     fn close(&mut self, open: Open, unended: bool) {
-        let empty = open.readings.all.trim().is_empty();
-        let is_link = || open.readings.all.trim_start().to_ascii_uppercase().starts_with("HYPERLINK");
-        let what = match open.readings.refused(self.links) {
+        let what = match open.readings.refused(self.links, open.has_nested) {
             Some(what) => Some(what),
-            // What the nested field shows may become the address.
-            None if open.has_nested && is_link() => Some(What::Link),
             None if unended || open.keyword_is_computed => Some(What::Field),
-            None if empty && open.has_nested => Some(What::Field),
             None => None,
         };
         let mut ids = open.frame_ids;
@@ -448,5 +450,54 @@ impl Open {
         {
             self.keyword_is_computed = true;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_to_places_in_the_document_stay_whatever_becomes_of_the_web() {
+        for local in [
+            "HYPERLINK \\l \"place\"",
+            " hyperlink\\l place \\* MERGEFORMAT ",
+            "HYPERLINK \"\" \\l \"https://a.example/\" \\o \"see https://a.example/\"",
+            "HYPERLINK \"#place\"",
+        ] {
+            assert_eq!(refused(local, Links::Keep), None, "{local}");
+            assert_eq!(refused(local, Links::Remove), None, "{local}");
+        }
+        for web in [
+            "HYPERLINK \"https://a.example/\"",
+            "HYPERLINK mailto:a@a.example",
+            "HYPERLINK \\l \"place\" \"HTTP://a.example/\"",
+            "HYPERLINK \\o \"#place\" \"https://a.example/\"",
+        ] {
+            assert_eq!(refused(web, Links::Keep), None, "{web}");
+            assert_eq!(refused(web, Links::Remove), Some(What::Link), "{web}");
+        }
+        for other in [
+            "HYPERLINK",
+            "HYPERLINK \"file:///c:/x\" \\l \"place\"",
+            "HYPERLINK \\l \"place\" \"c:\\x\"",
+            "HYPERLINK \"#place\" \"https://a.example/\"",
+        ] {
+            assert_eq!(refused(other, Links::Keep), Some(What::Link), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_keyword_ends_where_programs_end_it() {
+        for (instruction, word) in [
+            (" hyperlink\\l x", "HYPERLINK"),
+            ("Page", "PAGE"),
+            ("=A1", "="),
+            ("DDEAUTO\"x\"", "DDEAUTO"),
+            (" ", ""),
+        ] {
+            assert_eq!(keyword(instruction), word);
+        }
+        assert!(is_link(" Hyperlink\u{a0}x") && !is_link("HYPERLINKS x") && !is_link("REF HYPERLINK"));
     }
 }

@@ -4,4 +4,5 @@ mod excel;
 mod fixture;
 mod package;
 mod powerpoint;
+mod proof;
 mod word;

@@ -104,15 +104,11 @@ impl Field {
 
     /// Why the field may not stay.
     pub(super) fn refused(&self, links: Links) -> Option<What> {
-        let is_link = || {
-            let start = self.text.trim_start().get(.."HYPERLINK".len());
-            start.is_some_and(|start| start.eq_ignore_ascii_case("HYPERLINK"))
-        };
-        match fields::refused(&self.text) {
+        match fields::refused(&self.text, links) {
             Some(what) => Some(what),
             None if self.is_computed => Some(What::Field),
             // What a nested field shows may become the address.
-            None if (links == Links::Remove || self.has_nested) && is_link() => Some(What::Link),
+            None if self.has_nested && fields::is_link(&self.text) => Some(What::Link),
             None => None,
         }
     }

@@ -11,7 +11,7 @@ use crate::identify::{Declared, identify};
 use crate::image::BLANK;
 use crate::job::Job;
 use crate::ooxml::fields;
-use crate::options::{Links, Metadata};
+use crate::options::Metadata;
 
 /// Words that must not be there, whatever they begin or belong to.
 const GONE: &[&str] = &[
@@ -61,7 +61,8 @@ struct Group {
     text: String,
     /// Name of the shape property that it is.
     property: String,
-    /// A field stands in the instruction before any text.
+    /// A field stands in the instruction, and before any text of it.
+    has_nested: bool,
     is_computed: bool,
 }
 
@@ -92,6 +93,7 @@ fn prove(bytes: &[u8], job: &Job<'_>) -> Result<(), String> {
                     is_new: true,
                     text: String::new(),
                     property: String::new(),
+                    has_nested: false,
                     is_computed: false,
                 });
             }
@@ -101,11 +103,15 @@ fn prove(bytes: &[u8], job: &Job<'_>) -> Result<(), String> {
                 match groups.last_mut() {
                     // A group without a word of its own belongs to what is around it.
                     Some(outer) if group.name.is_empty() => {
+                        outer.has_nested |= group.has_nested;
                         outer.is_computed |= group.is_computed && outer.text.trim().is_empty();
                         outer.text.push_str(&group.text);
                     }
                     Some(outer) if group.name == "sn" => outer.property = group.text,
-                    Some(outer) if group.name == "field" => outer.is_computed |= outer.text.trim().is_empty(),
+                    Some(outer) if group.name == "field" => {
+                        outer.has_nested = true;
+                        outer.is_computed |= outer.text.trim().is_empty();
+                    }
                     Some(_) => {}
                     None if rest.is_empty() => return Ok(()),
                     None => return Err("bytes follow the document".to_owned()),
@@ -223,10 +229,9 @@ fn check_word(
 fn check_group(group: &Group, outer: Option<&Group>, job: &Job<'_>) -> Result<(), String> {
     match group.name.as_str() {
         "fldinst" => {
-            let is_link = group.text.trim_start().to_ascii_uppercase().starts_with("HYPERLINK");
-            let is_refused = fields::refused(&group.text).is_some()
+            let is_refused = fields::refused(&group.text, job.options.links).is_some()
                 || group.is_computed
-                || (is_link && job.options.links == Links::Remove);
+                || (group.has_nested && fields::is_link(&group.text));
             if is_refused { Err("a field that is not allowed is still there".to_owned()) } else { Ok(()) }
         }
         "sn" if shape::refused(&group.text).is_some() => {
@@ -241,7 +246,6 @@ fn check_group(group: &Group, outer: Option<&Group>, job: &Job<'_>) -> Result<()
     }
 }
 
-/// `word digits`.
 /// A number, or a list with as many items as it says.
 fn is_array(text: &str) -> bool {
     let items = text.split(';').count();
@@ -251,6 +255,7 @@ fn is_array(text: &str) -> bool {
         && count.map_or(items == 1, |count| count.parse() == Ok(items - 2))
 }
 
+/// A picture as `word digits`.
 fn check_picture(text: &str) -> Result<(), String> {
     let (kind, digits) = text.split_once(' ').ok_or("a picture has no kind")?;
     let data = hex::decode(digits).map_err(|_| "a picture's data is not digits".to_owned())?;

@@ -12,8 +12,6 @@ mod content;
 mod fields;
 mod groups;
 
-use std::collections::BTreeMap;
-
 use encoding_rs::Encoding;
 
 use super::field::{Field, encoding};
@@ -40,9 +38,6 @@ const PARAGRAPH_ENDS: &[&str] = &["par", "cell", "nestcell", "row", "sect"];
 
 /// What stays of a generator's name.
 pub(super) const KNOWN_PROGRAM: &str = "LibreOffice";
-
-/// Places of removals that are told apart.
-const MAX_PLACES: usize = 100;
 
 /// What the content of a group means.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -116,7 +111,6 @@ struct Walk<'a, 'j, 'l> {
     /// Level of the font table while it is open, and the fonts in it.
     font_table: Option<usize>,
     fonts: u32,
-    removed: BTreeMap<(What, String), u32>,
 }
 
 /// Writes the document anew.
@@ -146,7 +140,6 @@ pub(super) fn rebuild(bytes: &[u8], job: &mut Job<'_>) -> Result<Vec<u8>, Failur
         number: None,
         font_table: None,
         fonts: 0,
-        removed: BTreeMap::new(),
     };
     walk.push(Content::Text, false)?;
     walk.writer.word("rtf", Some(1), false);
@@ -175,13 +168,10 @@ impl<'a> Walk<'a, '_, '_> {
         Ok(())
     }
 
-    fn finish(mut self) -> Result<Vec<u8>, Failure> {
+    fn finish(self) -> Result<Vec<u8>, Failure> {
         let behind = self.bytes.get(self.tokens.position()..).unwrap_or_default();
         if behind.iter().any(|b| !b.is_ascii_whitespace() && *b != 0) {
             self.job.removed(Removed::bytes(What::Unreachable, "bytes behind the document", behind));
-        }
-        for ((what, place), count) in std::mem::take(&mut self.removed) {
-            self.job.removed(Removed::new(what, &place, count));
         }
         Ok(self.writer.finish())
     }
@@ -198,12 +188,7 @@ impl<'a> Walk<'a, '_, '_> {
     }
 
     fn note(&mut self, what: What, place: &str) {
-        let mut key = (what, place.to_owned());
-        if self.removed.len() >= MAX_PLACES && !self.removed.contains_key(&key) {
-            key.1 = "elsewhere".to_owned();
-        }
-        let count = self.removed.entry(key).or_default();
-        *count = count.saturating_add(1);
+        self.job.removed(Removed::new(what, place, 1));
     }
 
     fn content(&self) -> Content {

@@ -223,6 +223,12 @@ mod tests {
     }
 
     #[test]
+    fn a_text_that_would_be_split_elsewhere_once_written_is_malformed() {
+        let failure = rewrite(b"\"a;b\",\"c;d\"\n", &Limits::default()).unwrap_err();
+        assert!(failure.to_string().contains("delimiter is ambiguous"), "{failure}");
+    }
+
+    #[test]
     fn a_named_delimiter_must_be_a_known_one() {
         assert_eq!(rewritten("sep=;\na,b;=1\n").0, "sep=;\na,b;'=1\n");
         assert!(rewrite(b"sep=x\naxb\n", &Limits::default()).is_err());

@@ -16,6 +16,8 @@ struct Raw {
     method: u16,
     local_method: u16,
     local_sizes: (u32, u32),
+    local_crc32: Option<u32>,
+    local_flags: Option<u16>,
     after: Vec<u8>,
     made_by: u16,
     attributes: u32,
@@ -39,6 +41,8 @@ impl Raw {
             method: 0,
             local_method: 0,
             local_sizes: (size, size),
+            local_crc32: None,
+            local_flags: None,
             after: Vec::new(),
             made_by: 20,
             attributes: 0,
@@ -60,10 +64,10 @@ fn archive(members: &[Raw]) -> Vec<u8> {
     for member in members {
         let offset = u32::try_from(out.len()).unwrap();
         out.extend(b"PK\x03\x04\x14\0");
-        out.extend(member.flags.to_le_bytes());
+        out.extend(member.local_flags.unwrap_or(member.flags).to_le_bytes());
         out.extend(member.local_method.to_le_bytes());
         out.extend([0, 0, 33, 0]);
-        out.extend(member.crc32.to_le_bytes());
+        out.extend(member.local_crc32.unwrap_or(member.crc32).to_le_bytes());
         out.extend(member.local_sizes.0.to_le_bytes());
         out.extend(member.local_sizes.1.to_le_bytes());
         out.extend(u16::try_from(member.local_name.len()).unwrap().to_le_bytes());
@@ -235,10 +239,16 @@ fn local_header_with_another_name() {
 
 #[test]
 fn local_header_with_another_method_size_or_checksum() {
-    let changes: [fn(&mut Raw); 3] =
-        [|raw| raw.local_method = 8, |raw| raw.local_sizes = (1, 1), |raw| raw.local_sizes = (4, 9)];
+    let changes: [fn(&mut Raw); 6] = [
+        |raw| raw.local_method = 8,
+        |raw| raw.local_sizes = (1, 1),
+        |raw| raw.local_sizes = (4, 9),
+        |raw| raw.local_sizes = (9, 4),
+        |raw| raw.local_crc32 = Some(raw.crc32 ^ 1),
+        |raw| raw.local_flags = Some(UTF8),
+    ];
     for change in changes {
-        let refused = refusal(&archive(&[Raw::new("a", b"four").with(change)]));
+        let refused = refusal(&archive(&[Raw::new("ä", b"four").with(change)]));
         assert!(refused.contains("disagrees with the directory"), "{refused}");
     }
 }
@@ -340,8 +350,11 @@ fn too_many_members() {
 #[test]
 fn encrypted_members() {
     for flag in [1, 1 | 1 << 6, 1 << 13] {
-        let bytes = archive(&[Raw::new("a", b"x").with(|raw| raw.flags = flag)]);
-        assert!(matches!(Zip::parse(&bytes, &Limits::default()), Err(Failure::Encrypted(_))));
+        for (listed, local) in [(flag, flag), (flag, 0), (0, flag)] {
+            let member = Raw::new("a", b"x").with(|raw| (raw.flags, raw.local_flags) = (listed, Some(local)));
+            let bytes = archive(&[member]);
+            assert!(matches!(Zip::parse(&bytes, &Limits::default()), Err(Failure::Encrypted(_))));
+        }
     }
 }
 
@@ -384,9 +397,14 @@ fn zip64_lies() {
     assert!(content(&with64(2, start.into())).is_ok());
     assert_eq!(refusal(&with64(3, start.into())), "the archive's two end records disagree");
     assert_eq!(refusal(&with64(2, 0)), "the archive's two end records disagree");
-    let mut moved = with64(2, start.into());
-    moved[end + 4] = 60;
-    assert_eq!(refusal(&moved), "the archive's zip64 end record is not sound");
+    // The record's size, the locator's disk, where it says the record is, and how many disks it says there are.
+    let locator = end + END64_BYTES;
+    for (at, value) in [(end + 4, 60), (locator + 4, 1), (locator + 8, 0), (locator + 16, 2)] {
+        let mut lying = with64(2, start.into());
+        assert_ne!(lying[at], value);
+        lying[at] = value;
+        assert_eq!(refusal(&lying), "the archive's zip64 end record is not sound", "{at}");
+    }
 }
 
 #[test]

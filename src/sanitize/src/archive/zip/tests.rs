@@ -3,7 +3,7 @@
 
 use super::*;
 use crate::identify::Declared;
-use crate::job::{Inspector, NoInspector, Sanitized, Seen, Settings, sanitize};
+use crate::job::{Inspector, NoInspector, Sanitized, Seen, Settings, bench, sanitize};
 use crate::limits::Limits;
 use crate::report::{Report, Step, Verdict, What};
 
@@ -28,7 +28,7 @@ fn rebuilt(bytes: &[u8]) -> (Vec<(String, Vec<u8>)>, Report) {
     let limits = Limits::default();
     let parsed = Zip::parse(&file, &limits).unwrap();
     let members =
-        parsed.entries().iter().map(|entry| (entry.name.clone(), content(entry).unwrap())).collect();
+        parsed.entries().iter().map(|entry| (entry.name.clone(), entry.expand().unwrap())).collect();
     (members, report)
 }
 
@@ -253,7 +253,31 @@ fn an_archive_that_contains_itself_ends_at_the_depth_limit() {
     for _ in 0..8 {
         bytes = zip(&[("r.zip", &bytes)]);
     }
-    assert_eq!(kept_back(&bytes).0, Verdict::Unscannable);
+    let (verdict, reason) = kept_back(&bytes);
+    assert_eq!(verdict, Verdict::Unscannable);
+    assert!(reason.contains("max_depth"), "{reason}");
+}
+
+#[test]
+fn the_proof_refuses_what_no_rebuild_writes() {
+    let proof = |bytes: &[u8]| bench(&Limits::default(), |job| verify(bytes, Format::Zip, job)).0;
+    proof(&zip(&[("a/b.txt", b"text")])).unwrap();
+    let damaged = replaced(&zip(&[("a.txt", b"text")]), b"text", b"tex!");
+    for bytes in [
+        zip(&[]),
+        zip(&[("a.txt", b"x"), ("folder/", b"")]),
+        zip(&[("a.txt", b"x"), ("__MACOSX/a.txt", b"text")]),
+        zip(&[("a.rar", b"Rar!\x1a\x07\0")]),
+        zip(&[("a.txt", b"MZ\x90\0\x03\0\0\0")]),
+        zip(&[("a.pdf", b"text")]),
+        zip(&[("invoice.pdf.exe", b"text")]),
+        zip(&[("a.txt", b"text"), ("A.TXT", b"text")]),
+        zip(&[("../a.txt", b"text")]),
+        [b"MZ", zip(&[("a.txt", b"text")]).as_slice()].concat(),
+        damaged,
+    ] {
+        assert!(matches!(proof(&bytes), Err(Failure::Unproved(_))), "{:?}", proof(&bytes));
+    }
 }
 
 #[test]

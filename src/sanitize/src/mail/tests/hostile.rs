@@ -170,7 +170,7 @@ fn wrapped_mail_is_unscannable() {
 #[test]
 fn an_archive_of_a_document_with_macros_is_refused() {
     for part in [
-        "Content-Type: application/x-mso\nContent-Location: file:///C:/x/editdata.mso\n\nx".to_owned(),
+        "Content-Type: application/x-mso\nContent-Location: file:///C:/x/editdata\n\nx".to_owned(),
         "Content-Type: image/jpeg\nContent-Location: file:///C:/x/editdata.mso\n\nx".to_owned(),
         format!(
             "Content-Type: image/jpeg\nContent-Location: file:///C:/x/a.jpg\nContent-Transfer-Encoding: base64\n\n{}",

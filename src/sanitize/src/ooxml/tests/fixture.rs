@@ -200,6 +200,14 @@ impl Fixture {
         Clean { parts: parts.0, removed, format }
     }
 
+    /// Holds the package as it is against the proof.
+    pub(super) fn proof(&self, options: &Options) -> Result<(), Failure> {
+        bench_choosing(&Limits::default(), options, |job| {
+            super::super::verify(&self.bytes(), self.format, job)
+        })
+        .0
+    }
+
     pub(super) fn refusal(&self) -> Failure {
         self.refusal_choosing(&Options::default())
     }

@@ -81,6 +81,8 @@ fn fields_that_fetch_or_run() {
         "NOTYETKNOWN evil",
         "\\DDEAUTO evil",
         "&quot;DDEAUTO&quot; evil",
+        "IF 1 = 1 dDe evil",
+        "SET x INCLUDETEXT evil",
     ] {
         assert_field_gone(&field(&code(instruction)), &["evil"]);
     }
@@ -116,13 +118,16 @@ fn dde_spelled_by_a_nested_quote() {
         shown("hidden"),
         end()
     );
-    assert_field_gone(&field(&[quote, code(" evil")].concat()), &["evil", "QUOTE", "hidden"]);
+    assert_field_gone(&field(&[quote.clone(), code(" evil")].concat()), &["evil", "QUOTE", "hidden"]);
+    // What stands beside it is a keyword of its own.
+    assert_field_gone(&field(&[quote, code(" PAGE evil")].concat()), &["evil", "QUOTE", "hidden"]);
 }
 
 #[test]
 fn keyword_from_a_nested_field_of_an_allowed_kind() {
     let inner = format!("{}{}{}{}{}", begin(), code("DOCVARIABLE x"), separate(), shown("DDEAUTO"), end());
-    assert_field_gone(&field(&[inner, code(" evil")].concat()), &["evil", "DDEAUTO"]);
+    assert_field_gone(&field(&[inner.clone(), code(" evil")].concat()), &["evil", "DDEAUTO"]);
+    assert_field_gone(&field(&[inner, code(" PAGE evil")].concat()), &["evil", "DDEAUTO"]);
 }
 
 #[test]
@@ -146,22 +151,27 @@ fn dde_as_fld_simple() {
 fn dde_that_shows_only_when_a_change_is_accepted() {
     let deleted =
         format!("<w:del w:id=\"1\" w:author=\"x\">{}</w:del>", run("<w:delInstrText>PAGE </w:delInstrText>"));
-    assert_field_gone(&field(&[deleted, code("DDEAUTO evil")].concat()), &["evil"]);
     let inserted = format!("<w:ins w:id=\"1\" w:author=\"x\">{}</w:ins>", code("PAGE "));
-    assert_field_gone(&field(&[inserted, code("DDEAUTO evil")].concat()), &["evil"]);
+    for instruction in ["DDEAUTO evil", "IMPORT evil"] {
+        for changed in [&deleted, &inserted] {
+            assert_field_gone(&field(&[changed, code(instruction).as_str()].concat()), &["evil"]);
+        }
+    }
 }
 
 #[test]
 fn dde_in_one_branch_of_alternate_content() {
-    let body = format!(
-        "<w:p>{}<w:r><mc:AlternateContent><mc:Choice Requires=\"v\"><w:instrText>PAGE</w:instrText></mc:Choice>\
-         <mc:Fallback><w:instrText>DDEAUTO evil</w:instrText></mc:Fallback></mc:AlternateContent></w:r>{}{}{}</w:p>",
-        begin(),
-        separate(),
-        shown("result"),
-        end()
-    );
-    assert_field_gone(&Fixture::word(&body), &["evil"]);
+    for instruction in ["DDEAUTO evil", " IMPORT evil"] {
+        let body = format!(
+            "<w:p>{}<w:r><mc:AlternateContent><mc:Choice Requires=\"v\"><w:instrText>PAGE</w:instrText></mc:Choice>\
+             <mc:Fallback><w:instrText>{instruction}</w:instrText></mc:Fallback></mc:AlternateContent></w:r>{}{}{}</w:p>",
+            begin(),
+            separate(),
+            shown("result"),
+            end()
+        );
+        assert_field_gone(&Fixture::word(&body), &["evil"]);
+    }
 }
 
 #[test]
@@ -175,6 +185,9 @@ fn dde_over_paragraphs_and_without_an_end() {
         shown("result")
     );
     assert_field_gone(&Fixture::word(&body), &["evil"]);
+    // What comes behind it may be its instruction, or its result.
+    let body = format!("<w:p>{}{}{}{}</w:p>", begin(), code("PAGE"), separate(), shown("result"));
+    assert_field_gone(&Fixture::word(&body), &["PAGE"]);
 }
 
 #[test]
@@ -195,6 +208,8 @@ fn link_fields_that_leave_the_web() {
             clean.assert_gone(What::Link, &["evil"]);
             assert!(clean.text("word/document.xml").contains("result"));
         }
+        let split = [code("HYPERLINK \\l place "), code(&format!("&quot;{target}&quot;"))].concat();
+        field(&split).rebuilt().assert_gone(What::Link, &["evil"]);
     }
 }
 
@@ -211,6 +226,11 @@ fn a_link_whose_address_a_nested_field_may_give() {
         let text = clean.text("word/document.xml");
         assert!(!text.contains("HYPERLINK") && text.contains("result"), "{text}");
     }
+    // Only with the change accepted it is a link.
+    let deleted =
+        format!("<w:del w:id=\"1\" w:author=\"x\">{}</w:del>", run("<w:delInstrText>PAGE </w:delInstrText>"));
+    let link = code("HYPERLINK \\l &quot;place&quot; ");
+    field(&format!("{deleted}{link}{nested}")).rebuilt().assert_gone(What::Link, &["HYPERLINK"]);
     let kept = field(&code("HYPERLINK \\l &quot;place&quot; \\* MERGEFORMAT")).rebuilt();
     assert_eq!(kept.removed, []);
 }
