@@ -199,6 +199,8 @@ fn page_trees_that_readers_do_not_agree_on_or_that_are_empty() {
     let mut objects = Fixture::new().catalog("/X 3 0 R").objects();
     objects[1].1 = b"<</Type/Pages/Kids[]/Count 1>>".to_vec();
     refused(&written(&write(&objects, ""), None), "the number of pages (0 and");
+    objects[1].1 = b"<</Type/Pages/Kids[3 0 R]/Count 2>>".to_vec();
+    refused(&written(&write(&objects, ""), None), "it has 1 pages where there were 2");
     objects[1].1 = b"<</Type/Pages/Kids[6 0 R]/Count 2>>".to_vec();
     objects.push((6, b"<</Kids[3 0 R 7 0 R]/Count 2>>".to_vec()));
     objects.push((7, b"<</Type/Page/Parent 6 0 R>>".to_vec()));
