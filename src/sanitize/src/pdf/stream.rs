@@ -169,7 +169,7 @@ struct Decoded<'d> {
     bytes: Option<Cow<'d, [u8]>>,
 }
 
-/// Decodes at most `cap` bytes, of which no more than `keep` are kept where they need not be.
+/// Counts what the stream decodes to, up to `cap`, and keeps the bytes; of a deflated stream at most `keep`.
 fn decoded<'d>(
     document: &Document,
     stream: &'d Stream,
