@@ -62,6 +62,16 @@ pub(super) fn fails(bytes: &[u8], format: Format) -> Failure {
     tried(bytes, format, &Limits::default()).0.unwrap_err()
 }
 
+/// The verifier by itself does not let `bytes` through, and says why.
+#[track_caller]
+pub(super) fn unproved(bytes: &[u8], format: Format, why: &str) {
+    let (result, ..) = bench(&Limits::default(), |job| verify(bytes, format, job));
+    match result {
+        Err(Failure::Unproved(reason)) => assert!(reason.contains(why), "{why}: {reason}"),
+        other => panic!("{why}: {other:?}"),
+    }
+}
+
 /// A JPEG with a segment behind its first one.
 fn with_segment(jpeg: &[u8], marker: u8, body: &[u8]) -> Vec<u8> {
     let length = u16::try_from(body.len() + 2).unwrap().to_be_bytes();
@@ -241,13 +251,40 @@ fn a_giant_is_over_the_limit_before_it_is_decoded() {
     bytes[frame + 5..frame + 9].copy_from_slice(&[0xff; 4]);
     assert!(matches!(fails(&bytes, Format::Jpeg), Failure::Limit { name: "max_pixels", .. }));
 
-    let mut header = 0x7fff_ffff_u32.to_be_bytes().repeat(2);
-    header.extend([8, 2, 0, 0, 0]);
-    let mut bomb = png::chunks::SIGNATURE.to_vec();
-    png::chunks::put(&mut bomb, b"IHDR", &header);
-    png::chunks::put(&mut bomb, b"IDAT", b"x\x9c\x03\0\0\0\0\x01");
-    png::chunks::put(&mut bomb, b"IEND", b"");
+    let bomb = png_of(0x7fff_ffff, 0x7fff_ffff, b"x\x9c\x03\0\0\0\0\x01");
     assert!(matches!(fails(&bomb, Format::Png), Failure::Limit { name: "max_pixels", .. }));
+    unproved(&bomb, Format::Png, "max_pixels");
+}
+
+/// A PNG of three times 8 bits with this content of its one IDAT chunk.
+fn png_of(width: u32, height: u32, data: &[u8]) -> Vec<u8> {
+    let mut out = png::chunks::SIGNATURE.to_vec();
+    let header = [&width.to_be_bytes(), &height.to_be_bytes(), [8, 2, 0, 0, 0].as_slice()].concat();
+    png::chunks::put(&mut out, b"IHDR", &header);
+    png::chunks::put(&mut out, b"IDAT", data);
+    png::chunks::put(&mut out, b"IEND", b"");
+    out
+}
+
+#[test]
+fn verifier_refuses_a_jpeg_that_is_no_encoding_of_ours() {
+    unproved(&jpeg(40, 30), Format::Jpeg, "not the encoder's");
+    let (own, _) = rebuilt(&jpeg(40, 30), Format::Jpeg);
+    unproved(&with_segment(&own, 0xfe, b"payload"), Format::Jpeg, "not the encoder's");
+    unproved(&[&own, b"payload".as_slice()].concat(), Format::Jpeg, "belong to no block");
+}
+
+#[test]
+fn verifier_refuses_a_png_with_more_than_its_picture() {
+    let (own, _) = rebuilt(&png(8, 8), Format::Png);
+    unproved(&with_chunk(&own, b"tEXt", b"Author\0Jane Doe"), Format::Png, "the chunk tEXt is still there");
+    unproved(&with_chunk(&own, b"gAMA", b"payload"), Format::Png, "the chunk gAMA is still there");
+    unproved(&with_chunk(&own, b"iCCP", b"x\0\0payload"), Format::Png, "colour profile");
+    unproved(&[&own, b"payload".as_slice()].concat(), Format::Png, "bytes follow the picture");
+    let mut damaged = with_chunk(&own, b"gAMA", &[0, 0, 177, 143]);
+    damaged[33 + 12] ^= 1;
+    unproved(&damaged, Format::Png, "the chunk gAMA is still there or damaged");
+    unproved(&png_of(8, 8, b"payload"), Format::Png, "");
 }
 
 #[test]

@@ -171,3 +171,16 @@ fn references(object: &Object, found: &mut Vec<ObjectId>) {
         _ => {}
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pdf::tests::encrypted;
+
+    #[test]
+    fn each_reader_by_itself_asks_for_the_password() {
+        let bytes = encrypted("secret");
+        assert!(matches!(first(&bytes, MAX_OBJECT_STREAM, false), Err(Failure::Encrypted(_))));
+        assert!(matches!(second(&bytes), Err(Failure::Encrypted(_))));
+    }
+}

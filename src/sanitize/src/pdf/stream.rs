@@ -16,6 +16,8 @@ use crate::job::Job;
 const MAX_FILTERS: usize = 3;
 /// Below this size an uncompressed stream is left as it is.
 const COMPRESS_FROM: usize = 1024;
+/// What documents have left uncompressed need not be as small as can be: four times as fast as the usual 6.
+const LEVEL: Compression = Compression::new(1);
 /// Below this size no ratio is looked at (see [`Limits::max_ratio`](crate::Limits::max_ratio)).
 const RATIO_FROM: u64 = 1 << 20;
 /// A type 4 function's program; real ones are a few lines.
@@ -87,6 +89,7 @@ pub(super) fn check(
     document: &Document,
     stream: &Stream,
     usage: Use,
+    inflater: &mut Inflater,
     job: &mut Job<'_>,
 ) -> Result<Fit, Failure> {
     let filters = filters(document, stream)?;
@@ -97,40 +100,26 @@ pub(super) fn check(
     }
     let area = picture_bytes(document, stream, usage, job)?;
     let stored = u64::try_from(stream.content.len()).unwrap_or(u64::MAX);
-    let cap = job.expandable();
-    let (size, mut fit) = decoded_size(document, stream, &filters, cap)?;
-    job.expand(size)?;
     let allowed = area.unwrap_or(0).max(RATIO_FROM).max(stored.saturating_mul(job.limits.max_ratio));
-    if size > allowed {
+    let keep = if usage == Use::Content { allowed } else { 0 };
+    let decoded = decoded(document, stream, &filters, (job.expandable(), keep), inflater)?;
+    job.expand(decoded.size)?;
+    if decoded.size > allowed {
         return Err(Failure::Limit {
             name: "max_ratio",
             what: "a stream's decoded size".to_owned(),
             limit: job.limits.max_ratio,
         });
     }
-    if usage == Use::Content {
-        fit = content_fit(document, stream, &filters, cap, fit)?;
-    }
-    Ok(fit)
+    if usage == Use::Content { content_fit(&filters, &decoded) } else { Ok(decoded.fit) }
 }
 
 /// Holds a content stream's operators against [`content::sound_length`].
-fn content_fit(
-    document: &Document,
-    stream: &Stream,
-    filters: &[&[u8]],
-    cap: u64,
-    fit: Fit,
-) -> Result<Fit, Failure> {
-    let decoded = match filters {
-        [] => Cow::Borrowed(stream.content.as_slice()),
-        [b"FlateDecode"] => Cow::Owned(inflated(&stream.content)),
-        chain => decode(document, stream, chain, cap)
-            .map(Cow::Owned)
-            .ok_or_else(|| Failure::Malformed("a content stream cannot be decoded".to_owned()))?,
-    };
-    match (content::sound_length(&decoded), filters) {
-        (sound, _) if sound == decoded.len() => Ok(fit),
+fn content_fit(filters: &[&[u8]], decoded: &Decoded<'_>) -> Result<Fit, Failure> {
+    let whole = decoded.bytes.as_deref().filter(|_| !filters.iter().any(|name| is_picture_filter(name)));
+    let whole = whole.ok_or_else(|| Failure::Malformed("a content stream cannot be decoded".to_owned()))?;
+    match (content::sound_length(whole), filters) {
+        (sound, _) if sound == whole.len() => Ok(decoded.fit),
         (sound, [] | [b"FlateDecode"]) => Ok(Fit::Cut(sound)),
         _ => Err(Failure::Malformed("a content stream has operators that break off".to_owned())),
     }
@@ -139,7 +128,7 @@ fn content_fit(
 /// All that a deflated stream holds; its size was held against the limits before.
 fn inflated(data: &[u8]) -> Vec<u8> {
     let mut readable = Vec::new();
-    inflate(data, u64::MAX, |piece| readable.extend_from_slice(piece));
+    Inflater::new().inflate(data, u64::MAX, |piece| readable.extend_from_slice(piece));
     readable
 }
 
@@ -170,57 +159,89 @@ fn number(document: &Document, dict: &Dictionary, key: &[u8]) -> Option<i64> {
     dict.get_deref(key, document).ok()?.as_i64().ok()
 }
 
-/// Size after the filters before the first picture filter, counted up to `cap`, and how much of the stream that took.
-fn decoded_size(
+/// What is left of a stream after the filters before the first picture filter.
+struct Decoded<'d> {
+    /// In bytes.
+    size: u64,
+    /// How much of the stream that took.
+    fit: Fit,
+    /// The bytes, where they were asked for; `None`: they cannot be decoded.
+    bytes: Option<Cow<'d, [u8]>>,
+}
+
+/// Counts what the stream decodes to, up to `cap`, and keeps the bytes; of a deflated stream at most `keep`.
+fn decoded<'d>(
     document: &Document,
-    stream: &Stream,
+    stream: &'d Stream,
     filters: &[&[u8]],
-    cap: u64,
-) -> Result<(u64, Fit), Failure> {
+    (cap, keep): (u64, u64),
+    inflater: &mut Inflater,
+) -> Result<Decoded<'d>, Failure> {
     let plain = filters.iter().take_while(|name| !is_picture_filter(name)).count();
-    let stored = u64::try_from(stream.content.len()).unwrap_or(u64::MAX);
+    let length = |bytes: &[u8]| u64::try_from(bytes.len()).unwrap_or(u64::MAX);
     let all = Fit::Yes(stream.content.len());
-    let (size, fit) = match filters.get(..plain) {
-        None | Some([]) => (stored, all),
-        // The usual case needs no memory.
+    let decoded = match filters.get(..plain) {
+        None | Some([]) => {
+            let bytes = Some(Cow::Borrowed(stream.content.as_slice()));
+            Decoded { size: length(&stream.content), fit: all, bytes }
+        }
+        // The usual case needs memory for content only.
         Some([b"FlateDecode"]) => {
-            let (size, used) = inflate(&stream.content, cap, |_| {});
-            (size, if filters.len() > 1 { all } else { used.map_or(Fit::Damaged, Fit::Yes) })
+            let mut bytes = Vec::new();
+            let (size, used) = inflater.inflate(&stream.content, cap, |piece| {
+                if length(&bytes).saturating_add(length(piece)) <= keep {
+                    bytes.extend_from_slice(piece);
+                }
+            });
+            let fit = if filters.len() > 1 { all } else { used.map_or(Fit::Damaged, Fit::Yes) };
+            Decoded { size, fit, bytes: Some(Cow::Owned(bytes)) }
         }
         Some(chain) => {
-            let size = decode(document, stream, chain, cap)
-                .map(|data| u64::try_from(data.len()).unwrap_or(u64::MAX));
-            (size.unwrap_or(stored), all)
+            let bytes = decode(document, stream, chain, cap);
+            let size = bytes.as_deref().map_or(length(&stream.content), length);
+            Decoded { size, fit: all, bytes: bytes.map(Cow::Owned) }
         }
     };
-    if size > cap {
+    if decoded.size > cap {
         return Err(Failure::Limit {
             name: "max_expanded_bytes",
             what: "a stream's decoded size".to_owned(),
             limit: cap,
         });
     }
-    Ok((size, fit))
+    Ok(decoded)
 }
 
-/// Hands out the decompressed data piece by piece and gives its size, which goes past `cap` by one piece at most, and how many bytes it took.
-/// `None`: the data breaks before its end.
-fn inflate(data: &[u8], cap: u64, mut each: impl FnMut(&[u8])) -> (u64, Option<usize>) {
-    let mut inflater = Decompress::new(true);
-    let mut piece = vec![0; 32 << 10];
-    loop {
-        let (before_in, before_out) = (inflater.total_in(), inflater.total_out());
-        let rest = usize::try_from(before_in).ok().and_then(|used| data.get(used..)).unwrap_or_default();
-        let status = inflater.decompress(rest, &mut piece, FlushDecompress::None);
-        let made = usize::try_from(inflater.total_out() - before_out).unwrap_or_default();
-        each(piece.get(..made).unwrap_or_default());
-        let stuck = made == 0 && inflater.total_in() == before_in;
-        match status {
-            Ok(Status::StreamEnd) => {
-                return (inflater.total_out(), usize::try_from(inflater.total_in()).ok());
+/// A decompressor for one stream after another.
+pub(super) struct Inflater {
+    state: Decompress,
+    piece: Vec<u8>,
+}
+
+impl Inflater {
+    pub(super) fn new() -> Self {
+        Self { state: Decompress::new(true), piece: vec![0; 32 << 10] }
+    }
+
+    /// Hands out the decompressed data piece by piece and gives its size, which goes past `cap` by one piece at most, and
+    /// how many bytes it took. `None`: the data breaks before its end.
+    fn inflate(&mut self, data: &[u8], cap: u64, mut each: impl FnMut(&[u8])) -> (u64, Option<usize>) {
+        let Self { state, piece } = self;
+        state.reset(true);
+        loop {
+            let (before_in, before_out) = (state.total_in(), state.total_out());
+            let rest = usize::try_from(before_in).ok().and_then(|used| data.get(used..)).unwrap_or_default();
+            let status = state.decompress(rest, piece, FlushDecompress::None);
+            let made = usize::try_from(state.total_out() - before_out).unwrap_or_default();
+            each(piece.get(..made).unwrap_or_default());
+            let stuck = made == 0 && state.total_in() == before_in;
+            match status {
+                Ok(Status::StreamEnd) => {
+                    return (state.total_out(), usize::try_from(state.total_in()).ok());
+                }
+                Ok(_) if !stuck && state.total_out() <= cap => {}
+                _ => return (state.total_out(), None),
             }
-            Ok(_) if !stuck && inflater.total_out() <= cap => {}
-            _ => return (inflater.total_out(), None),
         }
     }
 }
@@ -285,7 +306,7 @@ fn plain(content: Cow<'_, [u8]>) -> (Vec<&'static [u8]>, Cow<'_, [u8]>) {
 }
 
 fn deflate(content: &[u8]) -> Option<Vec<u8>> {
-    let mut encoder = ZlibEncoder::new(Vec::new(), Compression::default());
+    let mut encoder = ZlibEncoder::new(Vec::new(), LEVEL);
     encoder.write_all(content).ok()?;
     encoder.finish().ok().filter(|small| small.len() < content.len())
 }

@@ -41,17 +41,24 @@ pub(super) fn verify(bytes: &[u8], chosen: &Options) -> Result<(), Failure> {
     for object in document.objects.values() {
         search(object, false, chosen.links)?;
     }
-    let pages = tree::pages(&document, document.catalog().map_err(unproved)?)?.len();
+    let catalog = document.catalog().map_err(unproved)?;
+    let pages = tree::pages(&document, catalog)?.len();
+    let stated = catalog.get_deref(b"Pages", &document).and_then(Object::as_dict);
+    let stated = stated.and_then(|tree| tree.get(b"Count")).and_then(Object::as_i64).map_err(unproved)?;
     drop(document);
     let seen = page_count(bytes)?;
     if pages == 0 || pages != seen {
         return Err(unproved(format!("two readers disagree on the number of pages ({pages} and {seen})")));
     }
+    // The rebuild states how many pages the original has.
+    if usize::try_from(stated) != Ok(pages) {
+        return Err(unproved(format!("it has {pages} pages where there were {stated}")));
+    }
     Ok(())
 }
 
-/// Pages the second reader sees in a file that was written here.
-pub(super) fn page_count(bytes: &[u8]) -> Result<usize, Failure> {
+/// Pages the second reader sees.
+fn page_count(bytes: &[u8]) -> Result<usize, Failure> {
     let pdf = Pdf::new(Arc::new(bytes.to_vec())).map_err(|_| unproved("the second reader cannot read it"))?;
     Ok(pdf.pages().len())
 }
@@ -79,9 +86,10 @@ fn described(document: &Document, metadata: Metadata) -> Result<Option<u32>, Fai
 
 fn same_bytes(document: &Document, bytes: &[u8], info: Option<u32>) -> Result<(), Failure> {
     let mut writer = write::Writer::new();
+    let mut written = Vec::new();
     let mut rest = bytes;
-    let mut expect = |written: Vec<u8>| {
-        rest = rest.strip_prefix(written.as_slice())?;
+    let mut expect = |written: &[u8]| {
+        rest = rest.strip_prefix(written)?;
         Some(rest.len())
     };
     let hidden = || unproved("it has bytes that no object accounts for");
@@ -93,9 +101,10 @@ fn same_bytes(document: &Document, bytes: &[u8], info: Option<u32>) -> Result<()
             Object::Stream(stream) => writer.stream(&stream.dict, &stream.content),
             other => writer.object(other),
         }
-        expect(writer.take()).ok_or_else(hidden)?;
+        writer.take(&mut written);
+        expect(&written).ok_or_else(hidden)?;
     }
-    if expect(writer.finish(info)) == Some(0) { Ok(()) } else { Err(hidden()) }
+    if expect(&writer.finish(info)) == Some(0) { Ok(()) } else { Err(hidden()) }
 }
 
 fn everything_reached(document: &Document) -> Result<(), Failure> {

@@ -73,14 +73,15 @@ pub(super) struct Walk<'d, 'j, 'l> {
     pub(super) inherited: HashMap<*const Object, u32>,
     /// Streams already held against the limits, by address.
     pub(super) checked: HashMap<(*const Stream, Use), Fit>,
+    inflater: stream::Inflater,
     pub(super) queue: VecDeque<Task<'d>>,
     pub(super) next: u32,
     /// The source object being copied, for the report.
     pub(super) here: Option<ObjectId>,
 }
 
-/// Writes the new document. The first page object has number 3.
-pub(super) fn copy(loaded: &Loaded, job: &mut Job<'_>) -> Result<(Vec<u8>, usize), Failure> {
+/// Writes the new document, whose page tree states how many pages there were. The first page object has number 3.
+pub(super) fn copy(loaded: &Loaded, job: &mut Job<'_>) -> Result<Vec<u8>, Failure> {
     let document = &loaded.document;
     let catalog =
         document.catalog().map_err(|_| Failure::Malformed("the document has no catalog".to_owned()))?;
@@ -93,6 +94,7 @@ pub(super) fn copy(loaded: &Loaded, job: &mut Job<'_>) -> Result<(Vec<u8>, usize
         numbers: HashMap::new(),
         inherited: HashMap::new(),
         checked: HashMap::new(),
+        inflater: stream::Inflater::new(),
         queue: VecDeque::new(),
         next: write::CATALOG + 1,
         here: None,
@@ -117,7 +119,7 @@ pub(super) fn copy(loaded: &Loaded, job: &mut Job<'_>) -> Result<(Vec<u8>, usize
     super::removals::unreached(document, &loaded.reached, &mut walk.removals);
     let bytes = walk.run(catalog)?;
     walk.removals.report(walk.job);
-    Ok((bytes, pages))
+    Ok(bytes)
 }
 
 impl<'d> Walk<'d, '_, '_> {
@@ -322,7 +324,7 @@ impl<'d> Walk<'d, '_, '_> {
                     self.note(What::ExternalReference);
                     Fit::No
                 } else {
-                    stream::check(self.document, stream, usage, self.job)?
+                    stream::check(self.document, stream, usage, &mut self.inflater, self.job)?
                 };
                 if fit == Fit::Program {
                     self.note(What::Script);

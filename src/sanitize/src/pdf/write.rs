@@ -56,11 +56,12 @@ impl Writer {
         self.taken + self.bytes.len()
     }
 
-    /// Hands out what was written so far, so that it need not be kept.
-    pub(super) fn take(&mut self) -> Vec<u8> {
+    /// Moves what was written since the last time into `out`, in place of what was there, so that it need not be kept.
+    pub(super) fn take(&mut self, out: &mut Vec<u8>) {
         self.digest.update(&self.bytes);
         self.taken = self.len();
-        std::mem::take(&mut self.bytes)
+        out.clear();
+        std::mem::swap(&mut self.bytes, out);
     }
 
     /// Writes the cross-reference table and the trailer, which names the information dictionary if there is one, and hands out what was not taken yet.

@@ -74,6 +74,19 @@ fn comments_application_data_text_and_trailing_bytes_go() {
 }
 
 #[test]
+fn verifier_refuses_a_gif_with_more_than_its_frames() {
+    let (own, _) = rebuilt(&animation(2), Format::Gif);
+    for label in [0xfe, 0xff, 0x01, 0x42] {
+        unproved(&with_extension(&own, label, &[b"payload"]), Format::Gif, "more than frames");
+    }
+    unproved(&[&own, b"payload;".as_slice()].concat(), Format::Gif, "more than frames");
+    unproved(&own[..own.len() - 1], Format::Gif, "more than frames");
+    // A frame whose codes no decoder knows.
+    let frame = [0x2c, 0, 0, 0, 0, 4, 0, 2, 0, 0, 2, 2, 0xff, 0xff, 0, 0x3b];
+    unproved(&[&own[..own.len() - 1], &frame].concat(), Format::Gif, "");
+}
+
+#[test]
 fn a_gif_that_is_also_an_archive_or_a_script_is_refused_or_is_neither_afterwards() {
     assert_eq!(verdict(&[animation(1), archive()].concat(), "a.gif"), Verdict::Refused);
     // GIFAR's cousin: width and height of "GIF89a/*" open a comment that later data close.
@@ -87,6 +100,7 @@ fn frame_bombs_are_over_the_limit_before_they_are_decoded() {
     giant[6..10].fill(0xff);
     let failure = fails(&giant, Format::Gif);
     assert!(matches!(failure, Failure::Limit { name: "max_pixels", .. }), "{failure:?}");
+    unproved(&giant, Format::Gif, "max_pixels");
 
     let mut frame = vec![0x2c, 0, 0, 0, 0, 0x10, 0x27, 0x10, 0x27, 0, 2, 0];
     frame = frame.repeat(1000);

@@ -1,7 +1,7 @@
 //! TIFF: pages of every coding, and nothing but pages.
 
 use super::super::icc;
-use super::super::tests::{archive, difference, fails, holds, jpeg, rebuilt, verdict};
+use super::super::tests::{archive, difference, fails, holds, jpeg, rebuilt, unproved, verdict};
 use super::*;
 use crate::format::Format;
 use crate::job::bench;
@@ -289,8 +289,10 @@ fn resolution_and_a_sane_profile_are_kept() {
 #[test]
 fn bombs_loops_and_lies_fail() {
     let giant = gray().with(256, 4, &[0x7fff_ffff]).with(257, 4, &[0x7fff_ffff]);
-    let failure = fails(&tiff(&[giant], false), Format::Tiff);
+    let giant = tiff(&[giant], false);
+    let failure = fails(&giant, Format::Tiff);
     assert!(matches!(failure, Failure::Limit { name: "max_pixels", .. }), "{failure:?}");
+    unproved(&giant, Format::Tiff, "max_pixels");
     let many = vec![Sheet::new(8000, 8000, &[8], 5, 1, &[&[]]); 20];
     let failure = fails(&tiff(&many, false), Format::Tiff);
     assert!(matches!(failure, Failure::Limit { name: "max_expanded_bytes", .. }), "{failure:?}");
@@ -319,6 +321,16 @@ fn bombs_loops_and_lies_fail() {
 }
 
 #[test]
+fn verifier_refuses_a_tiff_with_more_than_its_pages() {
+    unproved(&tiff(&[gray().with_raw(270, b"payload")], false), Format::Tiff, "more than pages");
+    unproved(&tiff(&[gray(), gray().with(254, 4, &[1])], false), Format::Tiff, "more than pages");
+    let (own, _) = rebuilt(&tiff(&[gray()], false), Format::Tiff);
+    unproved(&[&own, b"payload".as_slice()].concat(), Format::Tiff, "belong to no page");
+    let undecodable = tiff(&[Sheet::new(4, 2, &[8], 8, 1, &[b"payload"])], false);
+    unproved(&undecodable, Format::Tiff, "");
+}
+
+#[test]
 fn a_tiff_that_is_also_an_archive_is_refused() {
     assert_eq!(verdict(&[tiff(&[gray()], false), archive()].concat(), "a.tif"), Verdict::Refused);
 }
@@ -336,8 +348,10 @@ fn a_tile_of_any_height_fails() {
 #[test]
 fn planes_of_single_bits_count() {
     let sheet = Sheet::new(8000, 8000, &[1], 1, 1, &[&[0]]).with(277, 3, &[65535]).with(284, 3, &[2]);
-    let failure = fails(&tiff(&[sheet], false), Format::Tiff);
+    let planes = tiff(&[sheet], false);
+    let failure = fails(&planes, Format::Tiff);
     assert!(matches!(failure, Failure::Limit { name: "max_pixels", .. }), "{failure:?}");
+    unproved(&planes, Format::Tiff, "max_pixels");
 }
 
 #[test]
@@ -350,9 +364,18 @@ fn a_strip_without_a_sound_length_ends_at_the_next() {
 
 #[test]
 fn strips_that_lie_on_one_another_are_charged() {
-    let strip = [1; 60_000];
-    let sheet = Sheet::new(1, 20_000, &[8], 1, 1, &[&strip]).with(278, 4, &[1]);
-    let sheet = sheet.with(273, 3, &[8; 20_000]).with(279, 3, &[60_000; 20_000]);
-    let failure = fails(&tiff(&[sheet], false), Format::Tiff);
-    assert!(matches!(failure, Failure::Limit { name: "max_expanded_bytes", .. }), "{failure:?}");
+    let told = |strips: usize| {
+        let strip = [1; 60_000];
+        let sheet = Sheet::new(1, 20_000, &[8], 1, 1, &[&strip]).with(278, 4, &[1]);
+        let starts = vec![8; strips];
+        tiff(&[sheet.with(273, 3, &starts).with(279, 3, &vec![60_000; strips])], false)
+    };
+    let is_over = |failure: Failure| matches!(failure, Failure::Limit { name: "max_expanded_bytes", .. });
+    let failure = Directories::parse(&told(20_000), &Limits::default()).err().unwrap();
+    assert!(is_over(failure), "before they take memory");
+    let (result, ..) = bench(&Limits::default(), |job| {
+        job.expand(job.limits.max_expanded_bytes / 2).unwrap();
+        rebuild(&told(8_000), job)
+    });
+    assert!(is_over(result.unwrap_err()), "with all that was expanded before");
 }
