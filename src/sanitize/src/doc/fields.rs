@@ -183,10 +183,9 @@ impl Open {
         let readings = [&self.all, &self.accepted, &self.rejected].map(|units| read(units));
         // What a nested field comes to may be the address.
         let is_computed = |text: &str| self.has_nested && is_link(text);
-        let found = readings
-            .iter()
-            .filter(|text| !text.trim().is_empty())
-            .find_map(|text| refused(text, options.links).or_else(|| is_computed(text).then_some(What::Link)));
+        let found = readings.iter().filter(|text| !text.trim().is_empty()).find_map(|text| {
+            refused(text, options.links).or_else(|| is_computed(text).then_some(What::Link))
+        });
         let is_empty = readings.iter().all(|text| text.trim().is_empty());
         let is_undeclared = !self.is_declared && !self.is_mark();
         let is_unsure = self.keyword_is_computed || is_undeclared || self.all.len() > MAX_INSTRUCTION;

@@ -7,7 +7,7 @@
 
 use std::io::{self, IoSlice, Read as _, Write as _};
 use std::mem::MaybeUninit;
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
@@ -85,6 +85,7 @@ impl Stem {
             Header { kind: Kind::Ready, len: 0, .. } => Ok(None),
             Header { kind: Kind::SetupFailed, len, .. } if len <= MAX_TEXT_BYTES as u64 => {
                 let mut text = Vec::new();
+                #[expect(clippy::disallowed_methods, reason = "capped by take")]
                 (&mut self.socket).take(len).read_to_end(&mut text)?;
                 Ok(Some(plain(&String::from_utf8_lossy(&text))))
             }
@@ -96,7 +97,7 @@ impl Stem {
     pub(super) fn fork(&mut self) -> io::Result<Started> {
         let (socket, theirs) = UnixStream::pair()?;
         socket.set_nonblocking(true)?;
-        self.send_fork(theirs.into())?;
+        self.send_fork(theirs.as_fd())?;
         let Header { kind: Kind::Forked, len: 4, .. } = self.read_header()? else {
             return Err(io::ErrorKind::InvalidData.into());
         };
@@ -106,10 +107,10 @@ impl Stem {
         Ok(Started { pid, socket })
     }
 
-    fn send_fork(&self, theirs: OwnedFd) -> io::Result<()> {
+    fn send_fork(&self, theirs: BorrowedFd<'_>) -> io::Result<()> {
         let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
         let mut ancillary = SendAncillaryBuffer::new(&mut space);
-        let descriptors = [theirs.as_fd()];
+        let descriptors = [theirs];
         if !ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)) {
             return Err(io::ErrorKind::OutOfMemory.into());
         }
