@@ -13,6 +13,8 @@
 
 use std::collections::HashMap;
 
+use memchr::memmem;
+
 use super::namespace::Ns;
 use super::xml::{Element, Event};
 use crate::markup::link;
@@ -243,7 +245,14 @@ fn refused_with(instruction: &str, links: Links) -> Option<What> {
     refused(instruction).or_else(|| (links == Links::Remove && is_web_link()).then_some(What::Link))
 }
 
-/// Collects the marks of one part from its events.
+/// Whether a part may hold a field at all: some element's name says so.
+pub(super) fn may_be_in(part: &str) -> bool {
+    ["fldChar", "fldSimple", "nstrText"]
+        .iter()
+        .any(|name| memmem::find(part.as_bytes(), name.as_bytes()).is_some())
+}
+
+/// Collects the marks of one part from its events; without [fields](may_be_in) there are none.
 #[derive(Default)]
 pub(super) struct Scanner {
     links: Links,
@@ -273,7 +282,7 @@ impl Scanner {
         Self { links, stories: vec![Vec::new()], ..Self::default() }
     }
 
-    pub(super) fn event(&mut self, event: &Event) {
+    pub(super) fn event(&mut self, event: &Event<'_, '_>) {
         match event {
             Event::Start(element) => self.start(element),
             Event::Text(text) => {
@@ -293,7 +302,7 @@ impl Scanner {
         (self.marks, self.refused)
     }
 
-    fn start(&mut self, element: &Element) {
+    fn start(&mut self, element: &Element<'_>) {
         let in_instruction =
             self.stories.last_mut().and_then(|story| story.iter_mut().rev().find(|open| !open.in_result));
         let step = match (element.name.ns, element.name.local()) {
@@ -356,7 +365,7 @@ impl Scanner {
         }
     }
 
-    fn field_char(&mut self, element: &Element) {
+    fn field_char(&mut self, element: &Element<'_>) {
         let Some(story) = self.stories.last_mut() else { return };
         match element.attribute("fldCharType") {
             Some("begin") => {
