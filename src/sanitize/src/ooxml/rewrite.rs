@@ -1,7 +1,13 @@
 //! One part, rewritten: what the rules refuse is left out, and what leads to parts that are gone with it.
 //!
-//! The part is read as a stream of units: the root, and the long lists in it, pass by; each of their children is taken
-//! as a tree, changed and written. So a sheet of any length needs little memory.
+//! The part is read as a stream of units: the root, and the long lists in it, pass by. So does each of their children,
+//! in one run of bytes, up to the first thing in it that does not stay; then it is read again as a tree, changed and
+//! written. So a sheet of any length needs little memory, and what has nothing to lose little time.
+//!
+//! ```text
+//! root ─┬─ unit ── keeps all of it? ─┬─ yes: copied as it is
+//!       ├─ unit …                    └─ no: back, tree, element by element
+//! ```
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
@@ -150,7 +156,7 @@ impl<'a> Rewriter<'a> {
         Ok(writer.changed())
     }
 
-    /// Writes a unit as it is; `false`: something in it does not stay, and so much as was written has to be taken back.
+    /// Writes a unit as it is; `false`: something in it does not stay, and what was read and written is to be taken back.
     fn passes_by<'t>(&mut self, xml: &mut Xml<'t>, writer: &mut Writer<'t>) -> Result<bool, Failure> {
         let outside = xml.depth() - 1;
         let mut next = Some(Step::Start);

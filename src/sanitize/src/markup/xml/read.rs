@@ -629,8 +629,8 @@ fn slot(spelling: &str, kind: Kind) -> usize {
     usize::try_from(mixed >> 24).unwrap_or_default() % RECENT
 }
 
-/// What a text or an attribute's value means, and whether it is spelled as it would be written, or almost: quotes in
-/// text may be spelled either way.
+/// What a text or an attribute's value means, and whether it is spelled as it would be written, or almost: quotes, and
+/// `>` in text, may be spelled either way.
 fn unescaped(raw: &str, kind: Kind) -> Result<(Cow<'_, str>, bool), Failure> {
     let mut out = String::with_capacity(raw.len());
     let mut is_exact = true;
@@ -654,8 +654,9 @@ fn unescaped(raw: &str, kind: Kind) -> Result<(Cow<'_, str>, bool), Failure> {
             }
             [b'<', ..] => return malformed("XML with a character that is not allowed"),
             [b'>', ..] => {
+                // Harmless in text, where it ends nothing.
+                is_exact &= kind == Kind::Element && !out.ends_with("]]");
                 out.push('>');
-                is_exact = false;
                 1
             }
             blank => {

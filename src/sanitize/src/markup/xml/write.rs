@@ -8,16 +8,6 @@ use super::{Element, Node, Vocabulary};
 /// Microsoft Office's spelling, line break included, so that its parts come out as they went in.
 const DECLARATION: &str = "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>\r\n";
 
-/// Spellings of other programs that stay as they are, with or without a line break; so does none.
-const DECLARATIONS: &[&str] = &[
-    "<?xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"?>",
-    "<?xml version='1.0' encoding='UTF-8' standalone='yes'?>",
-    "<?xml version=\"1.0\" encoding=\"utf-8\" standalone=\"yes\"?>",
-    "<?xml version=\"1.0\" encoding=\"UTF-8\"?>",
-    "<?xml version='1.0' encoding='UTF-8'?>",
-    "<?xml version=\"1.0\" encoding=\"utf-8\"?>",
-];
-
 /// Text in the making.
 ///
 /// Invariant: all that is copied from the source is spelled as it would be written.
@@ -43,11 +33,7 @@ impl<'a> Writer<'a> {
 
     /// Writes what is read from `source`, so that runs of it can be copied.
     pub(crate) fn copying(source: &'a str) -> Self {
-        let declared = DECLARATIONS.iter().find_map(|known| source.strip_prefix(known)).map(|rest| {
-            let rest = rest.strip_prefix("\r\n").or(rest.strip_prefix('\n')).unwrap_or(rest);
-            source.len() - rest.len()
-        });
-        match declared {
+        match declaration(source) {
             Some(length) => Self { out: String::new(), source, run: 0..length },
             None if source.starts_with("<?") => Self { source, ..Self::new() },
             None => Self { out: String::new(), source, run: 0..0 },
@@ -59,9 +45,10 @@ impl<'a> Writer<'a> {
         self.out.into_bytes()
     }
 
-    /// As [`Self::finish`]; `None`: it is the source, byte for byte.
+    /// As [`Self::finish`]; `None`: it is the source, byte for byte, if need be with its blanks at the end.
     pub(crate) fn changed(self) -> Option<Vec<u8>> {
-        let is_source = self.out.is_empty() && self.run == (0..self.source.len());
+        let behind = self.source.get(self.run.end..).unwrap_or_default();
+        let is_source = self.out.is_empty() && self.run.start == 0 && behind.trim_ascii().is_empty();
         (!is_source).then(|| self.finish())
     }
 
@@ -170,6 +157,19 @@ impl<'a> Writer<'a> {
         }
         self.out.push_str(if is_empty { "/>" } else { ">" });
     }
+}
+
+/// The length of a declaration that may stay as it is, with the line break behind it: for UTF-8, without odd blanks.
+fn declaration(source: &str) -> Option<usize> {
+    const USUAL: [&str; 3] = [
+        "xml version=\"1.0\" encoding=\"UTF-8\"",
+        "xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"yes\"",
+        "xml version=\"1.0\" encoding=\"UTF-8\" standalone=\"no\"",
+    ];
+    let (head, rest) = source.strip_prefix("<?").and_then(|source| source.split_once("?>"))?;
+    let head = head.replace('\'', "\"").replace("utf-8", "UTF-8");
+    let rest = rest.strip_prefix("\r\n").or(rest.strip_prefix('\n')).unwrap_or(rest);
+    USUAL.contains(&head.as_str()).then(|| source.len() - rest.len())
 }
 
 fn push_escaped(out: &mut String, text: &str, escaped: impl Fn(u8) -> Option<&'static str>) {
