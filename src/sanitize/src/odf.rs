@@ -51,7 +51,7 @@ use crate::zip_write::ZipWriter;
 use namespace::Ns;
 use package::Package;
 use rewrite::Rewriter;
-use xml::{Attribute, Element, Event, Name, Node, Writer, Xml, decode};
+use xml::{Attribute, Element, Name, Node, Step, Writer, Xml, decode};
 
 pub(crate) use verify::verify;
 
@@ -88,7 +88,7 @@ pub(crate) fn rebuild(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result
 
     for (name, root) in [CONTENT, STYLES] {
         let Some((folded, entry)) = package.member(name) else { continue };
-        let text = decode(&entry.read(job)?)?;
+        let text = decode(entry.read(job)?)?;
         let mut rewriter = Rewriter {
             package: &package,
             pictures: &mut pictures,
@@ -107,14 +107,14 @@ pub(crate) fn rebuild(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result
         return Err(Failure::Malformed("the document has no content".to_owned()));
     }
     if let Some((folded, entry)) = package.member(SETTINGS.0) {
-        let text = decode(&entry.read(job)?)?;
+        let text = decode(entry.read(job)?)?;
         parts.extend(settings(&text, &mut version, job)?.map(|written| (SETTINGS.0, written)));
         used.push(folded);
     }
     if let Some((folded, entry)) = package.member(META.0)
         && job.options.metadata == Metadata::Keep
     {
-        let text = decode(&entry.read(job)?)?;
+        let text = decode(entry.read(job)?)?;
         parts.extend(meta::rewrite(&text, version.as_deref(), job)?.map(|written| (META.0, written)));
         used.push(folded);
     }
@@ -153,20 +153,20 @@ fn settings(text: &str, version: &mut Option<String>, job: &mut Job<'_>) -> Resu
 }
 
 /// A whole part as a tree.
-fn tree(text: &str, max_nesting: u32) -> Result<Element, Failure> {
+fn tree(text: &str, max_nesting: u32) -> Result<Element<'_>, Failure> {
     let mut xml = Xml::new(text, max_nesting);
-    let Some(Event::Start(root)) = xml.next()? else {
+    if xml.advance()? != Some(Step::Start) {
         return Err(Failure::Malformed("XML without a root element".to_owned()));
-    };
-    let root = xml.subtree(root)?;
+    }
+    let root = xml.subtree()?;
     // The reader has to see the end to know that nothing follows.
-    match xml.next()? {
+    match xml.advance()? {
         None => Ok(root),
         Some(_) => Err(Failure::Malformed("XML with two root elements".to_owned())),
     }
 }
 
-fn written(root: &Element) -> Vec<u8> {
+fn written(root: &Element<'_>) -> Vec<u8> {
     let mut writer = Writer::new();
     writer.nodes(&[Node::Element(root.clone())]);
     writer.finish()
@@ -212,14 +212,6 @@ fn write(
 /// A manifest of these names and media types. Before version 1.2 it told no version.
 fn manifest(version: Option<&str>, entries: &[(&str, &str)]) -> Vec<u8> {
     const NAMESPACE: &str = "urn:oasis:names:tc:opendocument:xmlns:manifest:1.0";
-    let attribute =
-        |name: &str, value: &str| Attribute { name: Name::new(name, Ns::None), value: value.to_owned() };
-    let element = |name: &str, attributes, children| Element {
-        name: Name::new(name, Ns::None),
-        attributes,
-        children,
-        id: 0,
-    };
     let version = version.filter(|version| !matches!(*version, "1.0" | "1.1"));
     let version = version.map(|version| attribute("manifest:version", version));
     let children = entries
@@ -231,6 +223,15 @@ fn manifest(version: Option<&str>, entries: &[(&str, &str)]) -> Vec<u8> {
             Node::Element(element("manifest:file-entry", attributes, Vec::new()))
         })
         .collect();
-    let attributes = [attribute("xmlns:manifest", NAMESPACE)].into_iter().chain(version.clone()).collect();
+    let attributes: Vec<_> =
+        [attribute("xmlns:manifest", NAMESPACE)].into_iter().chain(version.clone()).collect();
     written(&element("manifest:manifest", attributes, children))
+}
+
+fn attribute<'a>(name: &str, value: &'a str) -> Attribute<'a> {
+    Attribute { name: Name::new(name, Ns::None), value: value.into() }
+}
+
+fn element<'a>(name: &str, attributes: Vec<Attribute<'a>>, children: Vec<Node<'a>>) -> Element<'a> {
+    Element { name: Name::new(name, Ns::None), attributes, children, id: 0 }
 }

@@ -109,7 +109,11 @@ impl Pictures {
         self.files.iter().map(|picture| (picture.name.as_str(), picture.media_type))
     }
 
+    /// Adds all; those of formats that compress are not compressed again.
     pub(crate) fn write(&self, zip: &mut ZipWriter) -> Result<(), Failure> {
-        self.files.iter().try_for_each(|picture| zip.add(&picture.name, &picture.bytes))
+        self.files.iter().try_for_each(|picture| match picture.extension {
+            "png" | "jpg" | "gif" | "webp" => zip.add_stored(&picture.name, &picture.bytes),
+            _ => zip.add(&picture.name, &picture.bytes),
+        })
     }
 }

@@ -3,10 +3,7 @@
 //! No extra fields, comments, data descriptors or zip64; every time is 1980-01-01 00:00, every name is UTF-8. What it
 //! writes, [`Zip::parse`](crate::zip_structure::Zip::parse) accepts.
 
-use std::io::Write;
-
-use flate2::write::DeflateEncoder;
-use flate2::{Compression, Crc};
+use flate2::{Compress, Compression, Crc, FlushCompress, Status};
 
 use crate::failure::Failure;
 use crate::limits::Limits;
@@ -22,6 +19,8 @@ const DATE: u16 = 1 << 5 | 1;
 #[derive(Debug)]
 pub(crate) struct ZipWriter {
     max_ratio: u64,
+    /// Set back for each member, as making one takes longer than deflating a small member.
+    deflater: Compress,
     out: Vec<u8>,
     directory: Vec<u8>,
     entries: u16,
@@ -29,10 +28,16 @@ pub(crate) struct ZipWriter {
 
 impl ZipWriter {
     pub(crate) fn new(limits: &Limits) -> Self {
-        Self { max_ratio: limits.max_ratio, out: Vec::new(), directory: Vec::new(), entries: 0 }
+        Self {
+            max_ratio: limits.max_ratio,
+            deflater: Compress::new(Compression::default(), false),
+            out: Vec::new(),
+            directory: Vec::new(),
+            entries: 0,
+        }
     }
 
-    /// Adds a member that readers look for as it is, at a fixed place.
+    /// Adds a member as it is: readers look for it at a fixed place, or it is compressed in itself.
     pub(crate) fn add_stored(&mut self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
         let mut crc = Crc::new();
         crc.update(bytes);
@@ -43,11 +48,16 @@ impl ZipWriter {
     pub(crate) fn add(&mut self, name: &str, bytes: &[u8]) -> Result<(), Failure> {
         let mut crc = Crc::new();
         crc.update(bytes);
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-        let deflated =
-            encoder.write_all(bytes).and_then(|()| encoder.finish()).map_err(Failure::malformed)?;
+        // What does not end within its own size is not shorter.
+        let mut deflated = Vec::with_capacity(bytes.len());
+        self.deflater.reset();
+        let status = self
+            .deflater
+            .compress_vec(bytes, &mut deflated, FlushCompress::Finish)
+            .map_err(Failure::malformed)?;
+        let is_whole = status == Status::StreamEnd && deflated.len() < bytes.len();
         let is_bomb = expands_beyond(bytes.len() as u64, deflated.len() as u64, self.max_ratio);
-        let (method, data) = match deflated.len() < bytes.len() && !is_bomb {
+        let (method, data) = match is_whole && !is_bomb {
             true => (Method::Deflated, deflated.as_slice()),
             false => (Method::Stored, bytes),
         };

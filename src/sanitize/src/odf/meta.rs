@@ -47,7 +47,7 @@ pub(super) fn rewrite(
             continue;
         }
         let prefix = if entry.name.ns == Ns::Dc { "dc" } else { "meta" };
-        let text = vec![Node::Text(entry.text())];
+        let text = vec![Node::Text(entry.text().into())];
         children.push(Node::Element(element(&format!("{prefix}:{local}"), Vec::new(), text)));
     }
     if gone > 0 {
@@ -57,13 +57,13 @@ pub(super) fn rewrite(
     let attributes = NAMESPACES
         .iter()
         .chain(&version)
-        .map(|(name, value)| Attribute { name: Name::new(name, Ns::None), value: (*value).to_owned() })
+        .map(|(name, value)| Attribute { name: Name::new(name, Ns::None), value: (*value).into() })
         .collect();
     let meta = element("office:meta", Vec::new(), children);
     Ok(Some(super::written(&element(&format!("office:{root}"), attributes, vec![Node::Element(meta)]))))
 }
 
-fn element(name: &str, attributes: Vec<Attribute>, children: Vec<Node>) -> Element {
+fn element<'a>(name: &str, attributes: Vec<Attribute<'a>>, children: Vec<Node<'a>>) -> Element<'a> {
     Element { name: Name::new(name, Ns::None), attributes, children, id: 0 }
 }
 

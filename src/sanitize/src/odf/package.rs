@@ -40,7 +40,7 @@ impl<'a> Package<'a> {
         let Some(manifest) = self.members.get(MANIFEST) else {
             return Err(Failure::Malformed("the document has no manifest".to_owned()));
         };
-        let text = decode(&manifest.read(job)?)?;
+        let text = decode(manifest.read(job)?)?;
         let mut xml = Xml::new(&text, job.limits.max_nesting).skipping_doctype();
         while let Some(event) = xml.next()? {
             let Event::Start(element) = event else { continue };

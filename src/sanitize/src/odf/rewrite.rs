@@ -16,7 +16,7 @@ use super::namespace::Ns;
 use super::package::Package;
 use super::rules::{self, BODIES, Fate};
 use super::svm;
-use super::xml::{Attribute, Element, Event, Name, Node, Writer, Xml};
+use super::xml::{Attribute, Element, Name, Node, Step, Writer, Xml};
 use crate::failure::Failure;
 use crate::job::Job;
 use crate::markup::link;
@@ -44,34 +44,34 @@ impl Rewriter<'_, '_> {
     /// The part's XML, rewritten; `root`: the element that it must consist of.
     pub(super) fn part(&mut self, text: &str, root: &str) -> Result<Vec<u8>, Failure> {
         let mut xml = Xml::new(text, self.job.limits.max_nesting);
-        let mut writer = Writer::new();
+        let mut writer = Writer::copying(text);
         let mut open: Vec<Rc<Name>> = Vec::new();
-        while let Some(event) = xml.next()? {
-            match event {
-                Event::Start(element) if open.is_empty() && !element.is(Ns::Office, root) => {
+        while let Some(step) = xml.advance()? {
+            match step {
+                Step::Start if open.is_empty() && !xml.element().is(Ns::Office, root) => {
                     return Err(Failure::Malformed(format!("{} has the wrong root element", self.part)));
                 }
-                Event::Start(mut element)
+                Step::Start
                     if open.is_empty()
-                        || (rules::is_long(&element) && rules::fate(&element) == Fate::Keep) =>
+                        || (rules::is_long(xml.element()) && rules::fate(xml.element()) == Fate::Keep) =>
                 {
+                    let mut element = xml.take();
                     self.check_body(open.last(), &element)?;
                     self.attributes(&mut element);
                     if open.is_empty() {
                         agree_on_version(&mut element, &mut self.version);
                     }
-                    writer.start(&element);
+                    writer.start(&element, xml.is_empty_tag());
                     open.push(element.name);
                 }
-                Event::Start(element) => {
-                    let unit = xml.subtree(element)?;
+                Step::Start => {
+                    let unit = xml.subtree()?;
                     writer.nodes(&self.element(unit)?);
                 }
-                Event::Text(text) => writer.text(&text),
-                Event::End => {
-                    if let Some(name) = open.pop() {
-                        writer.end(&name);
-                    }
+                Step::Text => writer.same_text(&xml),
+                Step::End => {
+                    open.pop();
+                    writer.same_end(&xml);
                 }
             }
         }
@@ -79,7 +79,7 @@ impl Rewriter<'_, '_> {
     }
 
     /// Programs choose by the type which body they read: there must be no other.
-    fn check_body(&self, parent: Option<&Rc<Name>>, element: &Element) -> Result<(), Failure> {
+    fn check_body(&self, parent: Option<&Rc<Name>>, element: &Element<'_>) -> Result<(), Failure> {
         let is_in_body = parent.is_some_and(|parent| parent.ns == Ns::Office && parent.local() == "body");
         let local = element.name.local();
         if is_in_body && BODIES.contains(&local) && local != self.body {
@@ -95,7 +95,7 @@ impl Rewriter<'_, '_> {
     }
 
     /// What stands in the place of an element.
-    fn element(&mut self, mut element: Element) -> Result<Vec<Node>, Failure> {
+    fn element<'t>(&mut self, mut element: Element<'t>) -> Result<Vec<Node<'t>>, Failure> {
         if rules::is_list_of_actions(&element) {
             self.children(&mut element)?;
             return Ok(Vec::new());
@@ -135,7 +135,7 @@ impl Rewriter<'_, '_> {
         Ok(vec![Node::Element(element)])
     }
 
-    fn children(&mut self, element: &mut Element) -> Result<(), Failure> {
+    fn children(&mut self, element: &mut Element<'_>) -> Result<(), Failure> {
         let mut kept = Vec::with_capacity(element.children.len());
         for node in std::mem::take(&mut element.children) {
             match node {
@@ -148,7 +148,7 @@ impl Rewriter<'_, '_> {
     }
 
     /// Filters the attributes; `false`: the element lost one without which it is nothing.
-    fn attributes(&mut self, element: &mut Element) -> bool {
+    fn attributes(&mut self, element: &mut Element<'_>) -> bool {
         let mut stands = true;
         let mut kept = Vec::with_capacity(element.attributes.len());
         let mut lost_formula = false;
@@ -186,13 +186,13 @@ impl Rewriter<'_, '_> {
 
     /// A frame shows the first of its contents that a program can show. Pictures that cannot be rebuilt go when there
     /// is another content; objects always.
-    fn frame(&mut self, mut frame: Element) -> Result<Vec<Node>, Failure> {
+    fn frame<'t>(&mut self, mut frame: Element<'t>) -> Result<Vec<Node<'t>>, Failure> {
         self.attributes(&mut frame);
         let mut kept = Vec::with_capacity(frame.children.len());
         let mut shows_something = false;
         // What had an address is a picture's place.
-        let mut lost: Option<(usize, Element)> = None;
-        let is_shown = |element: &Element| element.attributes.iter().any(is_href);
+        let mut lost: Option<(usize, Element<'_>)> = None;
+        let is_shown = |element: &Element<'_>| element.attributes.iter().any(is_href);
         for node in std::mem::take(&mut frame.children) {
             let Node::Element(child) = node else {
                 kept.push(node);
@@ -226,7 +226,7 @@ impl Rewriter<'_, '_> {
     }
 
     /// Rebuilds the picture that an element refers to; `None`: it cannot be, which is noted.
-    fn picture(&mut self, element: &Element) -> Result<Option<String>, Failure> {
+    fn picture(&mut self, element: &Element<'_>) -> Result<Option<String>, Failure> {
         let Some(address) = element.attributes.iter().find(|attribute| is_href(attribute)) else {
             return Ok(None);
         };
@@ -272,21 +272,21 @@ impl Rewriter<'_, '_> {
     }
 
     /// A picture element that refers to the new picture `name`.
-    fn shown(&mut self, mut element: Element, name: &str) -> Result<Node, Failure> {
+    fn shown<'t>(&mut self, mut element: Element<'t>, name: &str) -> Result<Node<'t>, Failure> {
         let address = element.attributes.iter().position(is_href);
         let address = address.map(|at| element.attributes.remove(at));
         // The picture's type shows in its bytes.
         element.attributes.retain(|attribute| !matches!(attribute.name.local(), "mime-type" | "filter-name"));
         self.attributes(&mut element);
         if let Some(address) = address {
-            element.attributes.push(Attribute { value: name.to_owned(), ..address });
+            element.attributes.push(Attribute { value: name.to_owned().into(), ..address });
         }
         self.children(&mut element)?;
         Ok(Node::Element(element))
     }
 
     /// A link keeps its address, or only its text and looks.
-    fn link(&mut self, mut element: Element) -> Result<Vec<Node>, Failure> {
+    fn link<'t>(&mut self, mut element: Element<'t>) -> Result<Vec<Node<'t>>, Failure> {
         let may_leave = self.job.options.links == Links::Keep;
         let address = element.attributes.iter().position(is_href);
         let address = address.map(|at| element.attributes.remove(at));
@@ -314,24 +314,24 @@ impl Rewriter<'_, '_> {
 
 /// Gives a part's root the version that the first part has, if it has one: LibreOffice takes parts of several versions,
 /// the manifest among them, for a broken document.
-pub(super) fn agree_on_version(root: &mut Element, version: &mut Option<String>) {
+pub(super) fn agree_on_version(root: &mut Element<'_>, version: &mut Option<String>) {
     let Some(own) = root.attributes.iter_mut().find(|attribute| attribute.is(Ns::Office, "version")) else {
         return;
     };
     match version {
-        Some(version) => own.value.clone_from(version),
-        None => *version = Some(own.value.clone()),
+        Some(version) => own.value = version.clone().into(),
+        None => *version = Some(own.value.to_string()),
     }
 }
 
-fn is_href(attribute: &Attribute) -> bool {
+fn is_href(attribute: &Attribute<'_>) -> bool {
     attribute.is(Ns::Xlink, "href")
 }
 
-fn is_embedded(element: &Element) -> bool {
+fn is_embedded(element: &Element<'_>) -> bool {
     matches!(element.name.local(), "object" | "object-ole" | "plugin" | "applet" | "floating-frame")
 }
 
-fn is_foreign_source(element: &Element) -> bool {
+fn is_foreign_source(element: &Element<'_>) -> bool {
     element.name.local() == "source-service" || element.name.local().starts_with("database-source")
 }

@@ -118,12 +118,12 @@ const CONTROLS: &[&str] = &[
 ];
 
 /// Lists of scripts and listeners: they go, and what they hold is noted one by one.
-pub(super) fn is_list_of_actions(element: &Element) -> bool {
+pub(super) fn is_list_of_actions(element: &Element<'_>) -> bool {
     matches!(element.name.local(), "event-listeners" | "scripts")
 }
 
 /// The fate of an element by its name and attributes.
-pub(super) fn fate(element: &Element) -> Fate {
+pub(super) fn fate(element: &Element<'_>) -> Fate {
     use Fate::{Drop, Keep, Unwrap};
     let local = element.name.local();
     if let Some((_, what)) = REFUSED.iter().find(|(name, _)| *name == local) {
@@ -151,28 +151,28 @@ pub(super) fn fate(element: &Element) -> Fate {
 }
 
 /// Whether an unknown element stands around a text that the document shows.
-fn holds_text(element: &Element) -> bool {
-    let is_shown = |element: &Element| {
+fn holds_text(element: &Element<'_>) -> bool {
+    let is_shown = |element: &Element<'_>| {
         element.name.ns == Ns::Text && matches!(element.name.local(), "p" | "h" | "span" | "list" | "a")
     };
     (element.name.ns == Ns::Text && !element.text().trim().is_empty()) || element.find(&is_shown).is_some()
 }
 
 /// What a form field of Word shows; the code of any other field would be live again in a Word document.
-fn is_plain_parameter(element: &Element) -> bool {
+fn is_plain_parameter(element: &Element<'_>) -> bool {
     const GROUPS: [&str; 3] = ["Checkbox_", "Date", "Dropdown_"];
     const NAMES: [&str; 9] =
         ["Name", "Description", "Help", "Hint", "Type", "MaxLength", "Format", "Content", "Default"];
     let name = element.attributes.iter().find(|attribute| attribute.name.local() == "name");
     name.is_some_and(|name| {
-        GROUPS.iter().any(|group| name.value.starts_with(group)) || NAMES.contains(&name.value.as_str())
+        GROUPS.iter().any(|group| name.value.starts_with(group)) || NAMES.contains(&name.value.as_ref())
     })
 }
 
 /// A number or a truth value, or the control that a form's part becomes.
-fn is_plain_property(element: &Element) -> bool {
+fn is_plain_property(element: &Element<'_>) -> bool {
     let value = |local| element.attributes.iter().find(|attribute| attribute.is(Ns::Office, local));
-    match value("value-type").map(|kind| kind.value.as_str()) {
+    match value("value-type").map(|kind| kind.value.as_ref()) {
         Some("float" | "boolean" | "percentage") => true,
         Some("string") => {
             element.attribute("property-name") == Some("DefaultControl")
@@ -191,7 +191,7 @@ fn is_service(name: &str, prefix: &str) -> bool {
 }
 
 /// Elements of any length: their children are rewritten one by one.
-pub(super) fn is_long(element: &Element) -> bool {
+pub(super) fn is_long(element: &Element<'_>) -> bool {
     matches!(
         (element.name.ns, element.name.local()),
         (
@@ -211,7 +211,7 @@ pub(super) fn is_long(element: &Element) -> bool {
 }
 
 /// What a picture element is called, in any of the vocabularies.
-pub(super) fn is_picture(element: &Element) -> bool {
+pub(super) fn is_picture(element: &Element<'_>) -> bool {
     matches!(
         (element.name.ns, element.name.local()),
         (Ns::Draw | Ns::Extension, "image" | "fill-image")
@@ -222,7 +222,7 @@ pub(super) fn is_picture(element: &Element) -> bool {
 }
 
 /// Elements that are nothing without their formula, condition or range.
-pub(super) fn needs_its_formula(element: &Element) -> bool {
+pub(super) fn needs_its_formula(element: &Element<'_>) -> bool {
     match (element.name.ns, element.name.local()) {
         (Ns::Table, local) => !matches!(
             local,
@@ -234,7 +234,7 @@ pub(super) fn needs_its_formula(element: &Element) -> bool {
 }
 
 /// Attributes whose text is a formula, a condition or names cells.
-pub(super) fn is_formula(element: &Element, attribute: &Attribute) -> bool {
+pub(super) fn is_formula(element: &Element<'_>, attribute: &Attribute<'_>) -> bool {
     let local = attribute.name.local();
     match attribute.name.ns {
         Ns::Draw => false,
@@ -256,8 +256,8 @@ pub(super) fn is_formula(element: &Element, attribute: &Attribute) -> bool {
 }
 
 /// What becomes of an attribute that is no picture's and no link's address; `Some`: it goes.
-pub(super) fn refused(element: &Element, attribute: &Attribute, may_leave: bool) -> Option<What> {
-    let (ns, local, text) = (attribute.name.ns, attribute.name.local(), attribute.value.as_str());
+pub(super) fn refused(element: &Element<'_>, attribute: &Attribute<'_>, may_leave: bool) -> Option<What> {
+    let (ns, local, text) = (attribute.name.ns, attribute.name.local(), attribute.value.as_ref());
     match (ns, local) {
         (Ns::Unknown | Ns::Xforms, _) => Some(What::UnknownPart),
         (Ns::Xml, "id" | "lang" | "space") => None,
@@ -324,7 +324,7 @@ pub(super) fn refused(element: &Element, attribute: &Attribute, may_leave: bool)
 const ALGORITHMS: &str = "http://www.w3.org/";
 
 /// Attributes that hold a text or a name as the author wrote it.
-fn is_text(attribute: &Attribute) -> bool {
+fn is_text(attribute: &Attribute<'_>) -> bool {
     let local = attribute.name.local();
     matches!(
         local,

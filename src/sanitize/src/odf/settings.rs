@@ -181,14 +181,14 @@ const SETS: &[&str] = &["ooo:view-settings", "ooo:configuration-settings"];
 const MAX_WORD: usize = 1024;
 
 /// Leaves in `element`, the settings or a part of them, only what is listed; gives how many were taken out.
-pub(super) fn reduce(element: &mut Element) -> u32 {
+pub(super) fn reduce(element: &mut Element<'_>) -> u32 {
     let mut gone = 0_u32;
     let mut kept = Vec::new();
     for node in std::mem::take(&mut element.children) {
         match node {
             Node::Element(mut child) if is_listed(&child) => {
                 gone = gone.saturating_add(reduce(&mut child));
-                let names = |attribute: &super::xml::Attribute| attribute.name.ns == Ns::Config;
+                let names = |attribute: &super::xml::Attribute<'_>| attribute.name.ns == Ns::Config;
                 child.attributes.retain(names);
                 kept.push(Node::Element(child));
             }
@@ -201,9 +201,9 @@ pub(super) fn reduce(element: &mut Element) -> u32 {
     gone
 }
 
-fn is_listed(element: &Element) -> bool {
+fn is_listed(element: &Element<'_>) -> bool {
     let name = element.attributes.iter().find(|attribute| attribute.is(Ns::Config, "name"));
-    let name = name.map(|attribute| attribute.value.as_str());
+    let name = name.map(|attribute| attribute.value.as_ref());
     let is_one_of = |list: &[&str]| name.is_some_and(|name| list.contains(&name));
     match (element.name.ns, element.name.local()) {
         (Ns::Office, "settings") => true,
@@ -216,7 +216,7 @@ fn is_listed(element: &Element) -> bool {
     }
 }
 
-fn is_item(element: &Element, is_one_of: &dyn Fn(&[&str]) -> bool) -> bool {
+fn is_item(element: &Element<'_>, is_one_of: &dyn Fn(&[&str]) -> bool) -> bool {
     let text = element.text();
     if element.elements().next().is_some() {
         return false;

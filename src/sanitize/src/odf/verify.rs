@@ -148,7 +148,7 @@ fn search(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result<(), Failure
             "mimetype" | "META-INF/manifest.xml" => continue,
             "content.xml" | "styles.xml" | "settings.xml" | "meta.xml" => {
                 referred.insert((*name).to_owned());
-                part(name, &entry.expand()?, job, &mut referred)?;
+                part(name, entry.expand()?, job, &mut referred)?;
             }
             picture if picture.starts_with("Pictures/image") => is_picture(picture, &entry.expand()?)?,
             _ => return unproved(name, "is no member of a rebuilt document"),
@@ -175,14 +175,14 @@ fn manifest(
     let Some(manifest) = members.get("META-INF/manifest.xml") else {
         return unproved("the document", "has no manifest");
     };
-    let text = decode(&manifest.expand()?)?;
+    let text = decode(manifest.expand()?)?;
     let mut xml = Xml::new(&text, nesting);
     let mut listed = BTreeSet::new();
     while let Some(event) = xml.next()? {
         let Event::Start(element) = event else { continue };
         let value = |name: &str| {
             let found = element.attributes.iter().find(|attribute| attribute.name.local() == name);
-            found.map_or("", |attribute| attribute.value.as_str())
+            found.map_or("", |attribute| attribute.value.as_ref())
         };
         match element.name.local() {
             "manifest" => {}
@@ -210,12 +210,12 @@ fn is_picture(name: &str, content: &[u8]) -> Result<(), Failure> {
 }
 
 /// Searches one XML part; notes the members that it refers to.
-fn part(name: &str, content: &[u8], job: &Job<'_>, referred: &mut BTreeSet<String>) -> Result<(), Failure> {
+fn part(name: &str, content: Vec<u8>, job: &Job<'_>, referred: &mut BTreeSet<String>) -> Result<(), Failure> {
     let text = decode(content)?;
     let mut xml = Xml::new(&text, job.limits.max_nesting);
     while let Some(event) = xml.next()? {
         if let Event::Start(element) = event {
-            check_element(name, &element, job.options.links, referred)?;
+            check_element(name, element, job.options.links, referred)?;
         }
     }
     Ok(())
@@ -223,7 +223,7 @@ fn part(name: &str, content: &[u8], job: &Job<'_>, referred: &mut BTreeSet<Strin
 
 fn check_element(
     name: &str,
-    element: &Element,
+    element: &Element<'_>,
     links: Links,
     referred: &mut BTreeSet<String>,
 ) -> Result<(), Failure> {

@@ -28,7 +28,7 @@ pub(super) fn kept(package: &Package<'_>, name: &str, job: &mut Job<'_>) -> Resu
     let Some(entry) = package.part(name) else { return Ok(None) };
     let bytes = entry.read(job)?;
     // One that cannot be read is a description that goes, not a document that does.
-    let Ok(texts) = decode(&bytes).and_then(|text| texts(&text, job.limits.max_nesting)) else {
+    let Ok(texts) = decode(bytes).and_then(|text| texts(&text, job.limits.max_nesting)) else {
         return Ok(None);
     };
     Ok((!texts.is_empty()).then(|| write(&texts)))
@@ -36,7 +36,7 @@ pub(super) fn kept(package: &Package<'_>, name: &str, job: &mut Job<'_>) -> Resu
 
 /// Whether this is a part as written here: kept elements with plain text, and nothing else.
 pub(super) fn is_ours(bytes: &[u8], max_nesting: u32) -> bool {
-    let texts = decode(bytes).and_then(|text| texts(&text, max_nesting));
+    let texts = decode(bytes.to_vec()).and_then(|text| texts(&text, max_nesting));
     texts.is_ok_and(|texts| write(&texts) == bytes)
 }
 
@@ -59,7 +59,7 @@ fn texts(part: &str, max_nesting: u32) -> Result<Vec<(&'static str, String)>, Fa
             Event::Text(text) => {
                 let place = path.last().copied().flatten().and_then(|slot| found.get_mut(slot));
                 if let Some((_, known)) = place {
-                    known.push_str(&text);
+                    known.push_str(text);
                 }
             }
             Event::End => {

@@ -13,6 +13,8 @@
 
 use std::collections::HashMap;
 
+use memchr::memmem;
+
 use super::namespace::Ns;
 use super::xml::{Element, Event};
 use crate::markup::link;
@@ -250,7 +252,14 @@ impl Readings {
     }
 }
 
-/// Collects the marks of one part from its events.
+/// Whether a part may hold a field at all: some element's name says so.
+pub(super) fn may_be_in(part: &str) -> bool {
+    ["fldChar", "fldSimple", "nstrText"]
+        .iter()
+        .any(|name| memmem::find(part.as_bytes(), name.as_bytes()).is_some())
+}
+
+/// Collects the marks of one part from its events; without [fields](may_be_in) there are none.
 #[derive(Default)]
 pub(super) struct Scanner {
     links: Links,
@@ -280,7 +289,7 @@ impl Scanner {
         Self { links, stories: vec![Vec::new()], ..Self::default() }
     }
 
-    pub(super) fn event(&mut self, event: &Event) {
+    pub(super) fn event(&mut self, event: &Event<'_, '_>) {
         match event {
             Event::Start(element) => self.start(element),
             Event::Text(text) => {
@@ -300,7 +309,7 @@ impl Scanner {
         (self.marks, self.refused)
     }
 
-    fn start(&mut self, element: &Element) {
+    fn start(&mut self, element: &Element<'_>) {
         let in_instruction =
             self.stories.last_mut().and_then(|story| story.iter_mut().rev().find(|open| !open.in_result));
         let step = match (element.name.ns, element.name.local()) {
@@ -363,7 +372,7 @@ impl Scanner {
         }
     }
 
-    fn field_char(&mut self, element: &Element) {
+    fn field_char(&mut self, element: &Element<'_>) {
         let Some(story) = self.stories.last_mut() else { return };
         match element.attribute("fldCharType") {
             Some("begin") => {

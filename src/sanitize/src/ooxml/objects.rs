@@ -21,11 +21,10 @@ pub(super) fn without_picture(slide: &str, max_nesting: u32) -> Result<Vec<Strin
     let mut xml = Xml::new(slide, max_nesting);
     let mut out = Vec::new();
     while let Some(event) = xml.next()? {
-        let Event::Start(element) = event else { continue };
-        if !element.is(Ns::P, "graphicFrame") {
+        if !matches!(event, Event::Start(element) if element.is(Ns::P, "graphicFrame")) {
             continue;
         }
-        let frame = xml.subtree(element)?;
+        let frame = xml.subtree()?;
         if frame.find(&|inner| inner.is(Ns::P, "pic")).is_none() {
             out.extend(shape_of(&frame).map(str::to_owned));
         }
@@ -38,23 +37,22 @@ pub(super) fn shape_pictures(vml: &str, max_nesting: u32) -> Result<HashMap<Stri
     let mut xml = Xml::new(vml, max_nesting);
     let mut out = HashMap::new();
     while let Some(event) = xml.next()? {
-        let Event::Start(element) = event else { continue };
-        if !element.is(Ns::V, "shape") {
+        if !matches!(event, Event::Start(element) if element.is(Ns::V, "shape")) {
             continue;
         }
-        let shape = xml.subtree(element)?;
+        let shape = xml.subtree()?;
         let picture = shape
             .find(&|inner| inner.is(Ns::V, "imagedata"))
             .and_then(|image| image.attributes.iter().find(|attribute| rules::is_link(attribute)));
         if let (Some(id), Some(picture)) = (shape.attribute("id"), picture) {
-            out.insert(id.to_owned(), picture.value.clone());
+            out.insert(id.to_owned(), picture.value.to_string());
         }
     }
     Ok(out)
 }
 
 /// The picture that stands in for the object of `frame`; `by_shape`: relationship ids of pictures by shape id.
-pub(super) fn picture_of(frame: &Element, by_shape: &HashMap<String, String>) -> Option<Element> {
+pub(super) fn picture_of<'a>(frame: &Element<'a>, by_shape: &HashMap<String, String>) -> Option<Element<'a>> {
     let own = frame.find(&|inner| inner.is(Ns::P, "cNvPr"))?.attributes.clone();
     let xfrm = frame.elements().find(|inner| inner.is(Ns::P, "xfrm"));
     let mut picture = match path_to(frame, &|inner| inner.is(Ns::P, "pic")) {
@@ -76,23 +74,23 @@ pub(super) fn picture_of(frame: &Element, by_shape: &HashMap<String, String>) ->
     Some(picture)
 }
 
-fn shape_of(frame: &Element) -> Option<&str> {
+fn shape_of<'x>(frame: &'x Element<'_>) -> Option<&'x str> {
     frame.find(&|inner| inner.is(Ns::P, "oleObj")).and_then(|object| object.attribute("spid"))
 }
 
 /// A picture of the size of its frame.
-fn drawn(frame: &Element, id: &str) -> Option<Element> {
+fn drawn<'a>(frame: &Element<'a>, id: &str) -> Option<Element<'a>> {
     let p = frame.name.prefix();
     let a = frame.find(&|inner| inner.name.ns == Ns::A)?.name.prefix();
     let object = path_to(frame, &|inner| inner.is(Ns::P, "oleObj"))?;
     let link = object.attributes.iter().find(|attribute| rules::is_link(attribute))?.name.prefix();
-    let element = |prefix: &str, local: &str, ns, children: Vec<Element>| Element {
+    let element = |prefix: &str, local: &str, ns, children: Vec<Element<'a>>| Element {
         name: named(prefix, local, ns),
         attributes: Vec::new(),
         children: children.into_iter().map(Node::Element).collect(),
         id: frame.id,
     };
-    let attribute = |name: Rc<Name>, value: &str| Attribute { name, value: value.to_owned() };
+    let attribute = |name: Rc<Name>, value: &str| Attribute { name, value: value.to_owned().into() };
     let mut blip = element(a, "blip", Ns::A, Vec::new());
     blip.attributes.push(attribute(named(link, "embed", Ns::R), id));
     let stretch = element(a, "stretch", Ns::A, vec![element(a, "fillRect", Ns::A, Vec::new())]);
@@ -121,7 +119,7 @@ fn named(prefix: &str, local: &str, ns: Ns) -> Rc<Name> {
     }
 }
 
-fn name_like(element: &mut Element, attributes: &[Attribute]) -> bool {
+fn name_like<'a>(element: &mut Element<'a>, attributes: &[Attribute<'a>]) -> bool {
     element.children.iter_mut().any(|node| match node {
         Node::Element(inner) if inner.is(Ns::P, "cNvPr") => {
             inner.attributes = attributes.to_vec();
@@ -133,7 +131,7 @@ fn name_like(element: &mut Element, attributes: &[Attribute]) -> bool {
 }
 
 /// The first element below that `wanted` holds for, with the namespace declarations on the way to it.
-fn path_to(element: &Element, wanted: &dyn Fn(&Element) -> bool) -> Option<Element> {
+fn path_to<'a>(element: &Element<'a>, wanted: &dyn Fn(&Element<'a>) -> bool) -> Option<Element<'a>> {
     element.elements().find_map(|child| {
         let mut found = if wanted(child) { Some(child.clone()) } else { path_to(child, wanted) };
         if let Some(found) = &mut found {

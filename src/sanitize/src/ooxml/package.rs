@@ -39,7 +39,7 @@ impl<'a> Package<'a> {
         let Some(listing) = parts.get(CONTENT_TYPES) else {
             return Err(Failure::Malformed("the document has no list of content types".to_owned()));
         };
-        let text = decode(&listing.read(job)?)?;
+        let text = decode(listing.read(job)?)?;
         let mut package = Self { parts, by_extension: HashMap::new(), by_name: HashMap::new() };
         for element in list(&text, job.limits, "Types")? {
             let (Some(kind), true) = (element.attribute("ContentType"), element.name.ns == Ns::Types) else {
@@ -94,7 +94,7 @@ impl<'a> Package<'a> {
         let Some(entry) = self.parts.get(&format!("{folder}{separator}_rels/{file}.rels")) else {
             return Ok(Vec::new());
         };
-        let text = decode(&entry.read(job)?)?;
+        let text = decode(entry.read(job)?)?;
         let mut out = Vec::new();
         let mut ids = HashSet::new();
         for element in list(&text, job.limits, "Relationships")? {
@@ -147,13 +147,13 @@ fn is_rels(name: &str) -> bool {
 }
 
 /// The children of the root element `root`.
-fn list(text: &str, limits: &Limits, root: &str) -> Result<Vec<Element>, Failure> {
+fn list<'a>(text: &'a str, limits: &Limits, root: &str) -> Result<Vec<Element<'a>>, Failure> {
     let mut xml = Xml::new(text, limits.max_nesting);
     let mut out = Vec::new();
     while let Some(event) = xml.next()? {
         let Event::Start(element) = event else { continue };
         if element.id > 0 {
-            out.push(xml.subtree(element)?);
+            out.push(xml.subtree()?);
         } else if element.name.local() != root {
             return Err(Failure::Malformed("a list in the document has the wrong root element".to_owned()));
         }

@@ -1,8 +1,15 @@
 //! One part, rewritten: what the rules refuse is left out, and what leads to parts that are gone with it.
 //!
-//! The part is read as a stream of units: the root, and the long lists in it, pass by; each of their children is taken
-//! as a tree, changed and written. So a sheet of any length needs little memory.
+//! The part is read as a stream of units: the root, and the long lists in it, pass by. So does each of their children,
+//! in one run of bytes, up to the first thing in it that does not stay; then it is read again as a tree, changed and
+//! written. So a sheet of any length needs little memory, and what has nothing to lose little time.
+//!
+//! ```text
+//! root ─┬─ unit ── keeps all of it? ─┬─ yes: copied as it is
+//!       ├─ unit …                    └─ no: back, tree, element by element
+//! ```
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 
@@ -11,7 +18,7 @@ use super::formula;
 use super::namespace::Ns;
 use super::objects;
 use super::rules::{self, Fate, Value};
-use super::xml::{Attribute, Element, Event, Name, Node, Writer, Xml};
+use super::xml::{Attribute, Element, Event, Name, Node, Step, Writer, Xml};
 use crate::failure::Failure;
 use crate::options::Links;
 use crate::report::What;
@@ -46,7 +53,7 @@ impl Sheets {
                 continue;
             }
             let id = element.attributes.iter().find(|attribute| attribute.is(Ns::R, "id"));
-            if !id.is_some_and(|id| kept.contains(id.value.as_str())) {
+            if !id.is_some_and(|id| kept.contains(id.value.as_ref())) {
                 sheets.gone.push(element.attribute("name").unwrap_or_default().to_lowercase());
                 sheets.positions.push(None);
                 continue;
@@ -72,7 +79,7 @@ impl Sheets {
 /// What has to be known of the whole document to rewrite one part.
 pub(super) struct Known<'a> {
     /// Relationship ids that stay.
-    pub(super) links: HashSet<String>,
+    pub(super) links: HashSet<&'a str>,
     pub(super) marks: &'a HashMap<u32, Mark>,
     /// Relationship ids of pictures of objects, by shape id.
     pub(super) pictures: &'a HashMap<String, String>,
@@ -114,34 +121,94 @@ impl<'a> Rewriter<'a> {
         self.notes.iter().map(|(what, count)| (*what, *count))
     }
 
-    /// The part's XML, rewritten.
-    pub(super) fn part(&mut self, text: &str) -> Result<Vec<u8>, Failure> {
+    /// The part's XML, rewritten; `None`: it stays as it is, byte for byte.
+    pub(super) fn part(&mut self, text: &str) -> Result<Option<Vec<u8>>, Failure> {
         let mut xml = Xml::new(text, self.max_nesting);
-        let mut writer = Writer::new();
-        let mut open: Vec<Rc<Name>> = Vec::new();
-        while let Some(event) = xml.next()? {
-            match event {
-                Event::Start(mut element) if open.is_empty() || is_long(&element) => {
-                    self.attributes(&mut element);
-                    writer.start(&element);
-                    open.push(element.name);
+        let mut writer = Writer::copying(text);
+        while let Some(step) = xml.advance()? {
+            match step {
+                Step::Start if xml.depth() == 1 || is_long(xml.element()) => {
+                    if self.keeps_attributes(xml.element()) {
+                        writer.same_start(&xml);
+                    } else {
+                        let mut element = xml.take();
+                        self.attributes(&mut element);
+                        writer.start(&element, xml.is_empty_tag());
+                    }
                 }
-                Event::Start(element) => {
-                    let unit = xml.subtree(element)?;
-                    let nodes = self.element(unit);
-                    // Nothing larger than the unit depends on what was dropped from it.
-                    self.spoiled = false;
-                    writer.nodes(&nodes);
+                Step::Start => {
+                    let (unit, place) = (xml.mark(), writer.mark());
+                    if !self.passes_by(&mut xml, &mut writer)? {
+                        xml.back(&unit);
+                        writer.back(place);
+                        xml.advance()?;
+                        let unit = xml.subtree()?;
+                        let nodes = self.element(unit);
+                        // Nothing larger than the unit depends on what was dropped from it.
+                        self.spoiled = false;
+                        writer.nodes(&nodes);
+                    }
                 }
-                Event::Text(text) => writer.text(&text),
-                Event::End => {
-                    if let Some(name) = open.pop() {
-                        writer.end(&name);
+                Step::Text => writer.same_text(&xml),
+                Step::End => writer.same_end(&xml),
+            }
+        }
+        Ok(writer.changed())
+    }
+
+    /// Writes a unit as it is; `false`: something in it does not stay, and what was read and written is to be taken back.
+    fn passes_by<'t>(&mut self, xml: &mut Xml<'t>, writer: &mut Writer<'t>) -> Result<bool, Failure> {
+        let outside = xml.depth() - 1;
+        let mut next = Some(Step::Start);
+        // The index of a shared formula, where it is one, and its text so far.
+        let mut formula: Option<(Option<String>, String)> = None;
+        while let Some(step) = next {
+            match step {
+                Step::Start => {
+                    let element = xml.element();
+                    if formula.is_some() || !self.keeps(element) {
+                        return Ok(false);
+                    }
+                    if element.name.is_notable(rules::element_needs_a_look) && rules::is_formula(element) {
+                        formula = Some((shared_index(element), String::new()));
+                    }
+                    writer.same_start(xml);
+                }
+                Step::Text => {
+                    if let Some((_, text)) = &mut formula {
+                        text.push_str(xml.text());
+                    }
+                    writer.same_text(xml);
+                }
+                Step::End => {
+                    if let Some((shared, text)) = formula.take()
+                        && self.keeps_formula(&text, shared) != Ok(true)
+                    {
+                        return Ok(false);
+                    }
+                    writer.same_end(xml);
+                    if xml.depth() == outside {
+                        return Ok(true);
                     }
                 }
             }
+            next = xml.advance()?;
         }
-        Ok(writer.finish())
+        Ok(true)
+    }
+
+    /// Whether [`Self::element`] would keep the element as it is, but for its text and children.
+    fn keeps(&self, element: &Element<'_>) -> bool {
+        let by_name = !element.name.is_notable(rules::element_needs_a_look);
+        let fate = || rules::fate(element, false);
+        debug_assert!(!by_name || fate() == Fate::Keep, "the invariant of fates");
+        (self.known.marks.is_empty() || !self.known.marks.contains_key(&element.id))
+            && (by_name || (!rules::is_special(element) && fate() == Fate::Keep))
+            && self.keeps_attributes(element)
+    }
+
+    fn keeps_attributes(&self, element: &Element<'_>) -> bool {
+        element.attributes.iter().all(|attribute| matches!(self.attribute(element, attribute), Value::Keep))
     }
 
     fn note(&mut self, what: What) {
@@ -150,11 +217,11 @@ impl<'a> Rewriter<'a> {
     }
 
     /// What stands in the place of an element.
-    fn element(&mut self, mut element: Element) -> Vec<Node> {
+    fn element<'t>(&mut self, mut element: Element<'t>) -> Vec<Node<'t>> {
         let lost_link = element.attributes.iter().any(|attribute| {
             rules::is_link(attribute)
                 && !attribute.value.is_empty()
-                && !self.known.links.contains(&attribute.value)
+                && !self.known.links.contains(attribute.value.as_ref())
         });
         let fate = match self.known.marks.get(&element.id) {
             Some(Mark::Show(text)) => return shown_text(&element, text),
@@ -198,7 +265,9 @@ impl<'a> Rewriter<'a> {
                 return element.lifted();
             }
         }
-        if let Some(replaced) = self.special(&mut element) {
+        if rules::is_special(&element)
+            && let Some(replaced) = self.special(&mut element)
+        {
             return replaced;
         }
         if rules::is_formula(&element) && !self.formula(&mut element) {
@@ -226,7 +295,7 @@ impl<'a> Rewriter<'a> {
         vec![Node::Element(element)]
     }
 
-    fn children(&mut self, element: &mut Element) {
+    fn children(&mut self, element: &mut Element<'_>) {
         let mut kept = Vec::with_capacity(element.children.len());
         for node in std::mem::take(&mut element.children) {
             match node {
@@ -237,8 +306,8 @@ impl<'a> Rewriter<'a> {
         element.children = kept;
     }
 
-    /// Elements that need more than a rule; `None`: go on as usual.
-    fn special(&mut self, element: &mut Element) -> Option<Vec<Node>> {
+    /// [Elements that need more than a rule](rules::is_special); `None`: go on as usual.
+    fn special<'t>(&mut self, element: &mut Element<'t>) -> Option<Vec<Node<'t>>> {
         match (element.name.ns, element.name.local()) {
             (Ns::Mc, "AlternateContent") => {
                 Some(self.alternatives(std::mem::replace(element, hollow(element))))
@@ -252,7 +321,7 @@ impl<'a> Rewriter<'a> {
                 None
             }
             (Ns::P, "graphicFrame") => {
-                let is_object = |inner: &Element| inner.is(Ns::P, "oleObj");
+                let is_object = |inner: &Element<'_>| inner.is(Ns::P, "oleObj");
                 element.find(&is_object)?;
                 let note = element
                     .find(&is_object)
@@ -278,8 +347,13 @@ impl<'a> Rewriter<'a> {
                     .filter(|a| a.is(Ns::None, "activeTab") || a.is(Ns::None, "firstSheet"))
                 {
                     let fallback = self.known.sheets.first_visible.unwrap_or_default();
-                    attribute.value =
-                        self.known.sheets.new_position(&attribute.value).unwrap_or(fallback).to_string();
+                    attribute.value = self
+                        .known
+                        .sheets
+                        .new_position(&attribute.value)
+                        .unwrap_or(fallback)
+                        .to_string()
+                        .into();
                 }
                 None
             }
@@ -290,21 +364,11 @@ impl<'a> Rewriter<'a> {
                 }
                 None
             }
-            (Ns::S, "c") if !self.known.sheets.has_metadata => {
-                element
-                    .attributes
-                    .retain(|attribute| !attribute.is(Ns::None, "cm") && !attribute.is(Ns::None, "vm"));
-                None
-            }
-            (Ns::S, "tableColumn") => {
-                element.attributes.retain(|attribute| !attribute.is(Ns::None, "queryTableFieldId"));
-                None
-            }
             _ => None,
         }
     }
 
-    fn defined_name(&mut self, element: &mut Element) -> Option<Vec<Node>> {
+    fn defined_name<'t>(&mut self, element: &mut Element<'t>) -> Option<Vec<Node<'t>>> {
         let is_set = |name| matches!(element.attribute(name), Some("1" | "true" | "on"));
         let is_code = ["xlm", "function", "vbProcedure"].into_iter().any(is_set);
         if is_code || element.attribute("name").is_some_and(rules::is_auto_name) {
@@ -314,7 +378,7 @@ impl<'a> Rewriter<'a> {
         let position = element.attributes.iter_mut().find(|attribute| attribute.is(Ns::None, "localSheetId"));
         if let Some(position) = position.filter(|_| !self.known.sheets.gone.is_empty()) {
             match self.known.sheets.new_position(&position.value) {
-                Some(new) => position.value = new.to_string(),
+                Some(new) => position.value = new.to_string().into(),
                 None => return Some(Vec::new()),
             }
         }
@@ -322,69 +386,87 @@ impl<'a> Rewriter<'a> {
     }
 
     /// Takes out a formula that reaches outside; `false`: the element goes, else its text is now `#REF!`.
-    fn formula(&mut self, element: &mut Element) -> bool {
-        let is_cell = element.is(Ns::S, "f");
-        let shared = element
-            .attribute("si")
-            .filter(|_| is_cell && element.attribute("t") == Some("shared"))
-            .map(str::to_owned);
-        let text = element.text();
-        let refused = formula::reaches_out(&text, &self.known.sheets.gone, self.known.web);
-        match (refused, shared) {
-            (None, Some(index)) if text.is_empty() => self.shared.contains(&index),
-            (None, Some(index)) => {
+    fn formula(&mut self, element: &mut Element<'_>) -> bool {
+        match self.keeps_formula(&element.text(), shared_index(element)) {
+            Ok(keeps) => keeps,
+            Err(what) => {
+                self.note(what);
+                let goes = element.is(Ns::S, "f")
+                    || element.is(Ns::S, "calculatedColumnFormula")
+                    || element.name.ns == Ns::X;
+                if !goes {
+                    element.children = vec![Node::Text("#REF!".into())];
+                }
+                !goes
+            }
+        }
+    }
+
+    /// Whether a formula may stay: not if it is shared and the first of its kind is gone, or for the reason given.
+    fn keeps_formula(&mut self, text: &str, shared: Option<String>) -> Result<bool, What> {
+        if let Some(what) = formula::reaches_out(text, &self.known.sheets.gone, self.known.web) {
+            return Err(what);
+        }
+        Ok(match shared {
+            Some(index) if text.is_empty() => self.shared.contains(&index),
+            Some(index) => {
                 self.shared.insert(index);
                 true
             }
-            (None, None) => true,
-            (Some(what), _) => {
-                self.note(what);
-                if is_cell || element.is(Ns::S, "calculatedColumnFormula") || element.name.ns == Ns::X {
-                    return false;
-                }
-                element.children = vec![Node::Text("#REF!".to_owned())];
-                true
-            }
-        }
+            None => true,
+        })
     }
 
-    fn attributes(&mut self, element: &mut Element) {
-        let attributes = std::mem::take(&mut element.attributes);
-        let from_query = element.is(Ns::S, "table")
-            && attributes.iter().any(|a| a.is(Ns::None, "tableType") && a.value != "worksheet");
-        let mut kept = Vec::with_capacity(attributes.len());
-        for mut attribute in attributes {
-            if rules::is_link(&attribute) {
-                if attribute.value.is_empty() || self.known.links.contains(&attribute.value) {
-                    kept.push(attribute);
-                }
-                continue;
+    fn attributes(&mut self, element: &mut Element<'_>) {
+        let values: Vec<Value> =
+            element.attributes.iter().map(|attribute| self.attribute(element, attribute)).collect();
+        let mut values = values.into_iter();
+        element.attributes.retain_mut(|attribute| match values.next() {
+            None | Some(Value::Keep) => true,
+            Some(Value::Drop(what)) => {
+                what.into_iter().for_each(|what| self.note(what));
+                false
             }
-            if from_query && matches!(attribute.name.local(), "tableType" | "connectionId") {
-                continue;
-            }
-            if rules::is_formula_attribute(element, &attribute)
-                && let Some(what) =
-                    formula::reaches_out(&attribute.value, &self.known.sheets.gone, self.known.web)
-            {
+            Some(Value::Empty(what)) => {
                 self.note(what);
-                attribute.value.clear();
+                attribute.value = Cow::Borrowed("");
+                true
             }
-            match rules::value(element, &attribute, self.known.web) {
-                Value::Keep => kept.push(attribute),
-                Value::Drop(what) => self.note(what),
-                Value::Empty(what) => {
-                    self.note(what);
-                    kept.push(Attribute { value: String::new(), ..attribute });
-                }
-            }
+        });
+    }
+
+    /// What becomes of an attribute.
+    fn attribute(&self, element: &Element<'_>, attribute: &Attribute<'_>) -> Value {
+        if !rules::is_in_vml(element) && !attribute.name.is_notable(rules::attribute_needs_a_look) {
+            return Value::Keep;
         }
-        element.attributes = kept;
+        if rules::is_link(attribute) {
+            let stays = attribute.value.is_empty() || self.known.links.contains(attribute.value.as_ref());
+            return if stays { Value::Keep } else { Value::Drop(None) };
+        }
+        let goes = match (element.name.ns, element.name.local(), attribute.name.local()) {
+            (Ns::S, "table", "tableType" | "connectionId") => {
+                element.attribute("tableType").is_some_and(|kind| kind != "worksheet")
+            }
+            (Ns::S, "tableColumn", "queryTableFieldId") => true,
+            (Ns::S, "c", "cm" | "vm") => !self.known.sheets.has_metadata,
+            _ => false,
+        };
+        if goes && attribute.name.ns == Ns::None {
+            return Value::Drop(None);
+        }
+        if rules::is_formula_attribute(element, attribute)
+            && let Some(what) =
+                formula::reaches_out(&attribute.value, &self.known.sheets.gone, self.known.web)
+        {
+            return Value::Empty(what);
+        }
+        rules::value(element, attribute, self.known.web)
     }
 
     /// Both branches are rewritten; a branch that cannot stand goes, and without any choice the fallback stands alone.
-    fn alternatives(&mut self, mut element: Element) -> Vec<Node> {
-        let is_control_shape = |inner: &Element| inner.is(Ns::Ms, "compatExt");
+    fn alternatives<'t>(&mut self, mut element: Element<'t>) -> Vec<Node<'t>> {
+        let is_control_shape = |inner: &Element<'_>| inner.is(Ns::Ms, "compatExt");
         let outer = std::mem::take(&mut self.spoiled);
         self.attributes(&mut element);
         for node in &mut element.children {
@@ -413,27 +495,36 @@ impl<'a> Rewriter<'a> {
 }
 
 /// A `w:t` in the place of an instruction.
-fn shown_text(element: &Element, text: &str) -> Vec<Node> {
+fn shown_text<'t>(element: &Element<'t>, text: &str) -> Vec<Node<'t>> {
     let prefix = element.name.prefix();
     let name = if prefix.is_empty() { "t".to_owned() } else { format!("{prefix}:t") };
-    let space = Attribute { name: Name::new("xml:space", Ns::Xml), value: "preserve".to_owned() };
-    let mut attributes: Vec<Attribute> =
+    let space = Attribute { name: Name::new("xml:space", Ns::Xml), value: "preserve".into() };
+    let mut attributes: Vec<Attribute<'_>> =
         element.attributes.iter().filter(|attribute| attribute.name.ns == Ns::Xmlns).cloned().collect();
     attributes.push(space);
     let name = Name::new(&name, Ns::W);
     vec![Node::Element(Element {
         name,
         attributes,
-        children: vec![Node::Text(text.to_owned())],
+        children: vec![Node::Text(text.to_owned().into())],
         id: element.id,
     })]
 }
 
-/// Lists of any length below the root.
-fn is_long(element: &Element) -> bool {
-    element.is(Ns::W, "body") || element.is(Ns::S, "sheetData")
+/// Lists of any length below the root, on which nothing depends but their own parts.
+fn is_long(element: &Element<'_>) -> bool {
+    matches!(
+        (element.name.ns, element.name.local()),
+        (Ns::W, "body") | (Ns::S, "sheetData") | (Ns::P, "cSld" | "spTree")
+    )
 }
 
-fn hollow(element: &Element) -> Element {
+/// The index of a shared formula.
+fn shared_index(element: &Element<'_>) -> Option<String> {
+    let is_shared = element.is(Ns::S, "f") && element.attribute("t") == Some("shared");
+    element.attribute("si").filter(|_| is_shared).map(str::to_owned)
+}
+
+fn hollow<'t>(element: &Element<'t>) -> Element<'t> {
     Element { name: Rc::clone(&element.name), attributes: Vec::new(), children: Vec::new(), id: element.id }
 }

@@ -1,7 +1,7 @@
 //! What may not stand in a kept part: elements and attributes that run, fetch, embed, or lead to a part that is gone.
 
 use super::namespace::Ns;
-use super::xml::{Attribute, Element};
+use super::xml::{Attribute, Element, Name};
 use crate::markup::link;
 use crate::options::Links;
 use crate::report::What;
@@ -24,7 +24,9 @@ const HTML: &[&str] =
 const HTML_ATTRIBUTES: &[&str] = &["style", "class", "align", "color", "face", "size", "id", "dir", "lang"];
 
 /// The fate of an element by its name; `lost_link`: one of its relationships is gone.
-pub(super) fn fate(element: &Element, lost_link: bool) -> Fate {
+///
+/// Invariant: a name that keeps an element without attributes, with a lost link and without, keeps it always.
+pub(super) fn fate(element: &Element<'_>, lost_link: bool) -> Fate {
     use Fate::{Drop, Keep, Spoil, Unwrap};
     let has_link = element.attributes.iter().any(is_link);
     // Where there is a relationship, its end was noted with the part it led to.
@@ -125,8 +127,29 @@ fn is_slide_move(action: &str) -> bool {
     matches!(name, "hlinksldjump" | "hlinkshowjump" | "noaction" | "customshow")
 }
 
+/// Whether it takes more than an element's name to know that it stays as it is, its attributes and children apart.
+pub(super) fn element_needs_a_look(name: &Name) -> bool {
+    let name = Name::new(&name.qualified, name.ns);
+    let bare = Element { name, attributes: Vec::new(), children: Vec::new(), id: 0 };
+    fate(&bare, true) != Fate::Keep
+        || fate(&bare, false) != Fate::Keep
+        || is_special(&bare)
+        || is_formula(&bare)
+}
+
+/// Elements that the rewriter has more than a fate for.
+pub(super) fn is_special(element: &Element<'_>) -> bool {
+    matches!(
+        (element.name.ns, element.name.local()),
+        (Ns::Mc, "AlternateContent")
+            | (Ns::W, "object")
+            | (Ns::P, "graphicFrame" | "timing")
+            | (Ns::S, "definedName" | "workbookView" | "sheet")
+    )
+}
+
 /// Elements whose spoiled content makes them go as a whole.
-pub(super) fn is_scope(element: &Element) -> bool {
+pub(super) fn is_scope(element: &Element<'_>) -> bool {
     matches!(
         (element.name.ns, element.name.local()),
         (Ns::Mc, "Choice" | "Fallback")
@@ -138,7 +161,7 @@ pub(super) fn is_scope(element: &Element) -> bool {
 }
 
 /// Elements that must not be left without any child of theirs.
-pub(super) fn goes_when_empty(element: &Element) -> bool {
+pub(super) fn goes_when_empty(element: &Element<'_>) -> bool {
     matches!(
         (element.name.ns, element.name.local()),
         (Ns::S, "hyperlinks" | "tableParts" | "pivotCaches" | "definedNames" | "externalReferences")
@@ -148,41 +171,77 @@ pub(super) fn goes_when_empty(element: &Element) -> bool {
 }
 
 /// A relationship id.
-pub(super) fn is_link(attribute: &Attribute) -> bool {
+pub(super) fn is_link(attribute: &Attribute<'_>) -> bool {
     attribute.name.ns == Ns::R || attribute.is(Ns::O, "relid")
 }
 
-/// What becomes of an attribute that is no relationship id.
+/// Whether it takes more than an attribute's name to know that it stays as it is, outside of [VML](is_in_vml).
+pub(super) fn attribute_needs_a_look(name: &Name) -> bool {
+    match (name.ns, name.local()) {
+        (Ns::Xml, local) => !matches!(local, "space" | "lang"),
+        (Ns::Unknown | Ns::R | Ns::O, _) => true,
+        (Ns::None, local) => {
+            matches!(
+                local,
+                "macro"
+                    | "invalidUrl"
+                    | "textlink"
+                    | "val"
+                    | "formula"
+                    | "tableType"
+                    | "connectionId"
+                    | "queryTableFieldId"
+                    | "cm"
+                    | "vm"
+            ) || is_address(local)
+        }
+        (_, local) => is_address(local),
+    }
+}
+
+/// Elements of VML and the HTML in it, where any attribute may do something.
+pub(super) fn is_in_vml(element: &Element<'_>) -> bool {
+    matches!(element.name.ns, Ns::V | Ns::O | Ns::None)
+}
+
+fn is_address(local: &str) -> bool {
+    matches!(
+        local,
+        "href" | "src" | "althref" | "url" | "pluginspage" | "schemaLocation" | "manifestLocation"
+    )
+}
+
+/// What becomes of an attribute.
 pub(super) enum Value {
     Keep,
-    Drop(What),
+    /// It goes; `None`: what it stood for is noted elsewhere.
+    Drop(Option<What>),
     /// The attribute must be there: it is emptied.
     Empty(What),
 }
 
-pub(super) fn value(element: &Element, attribute: &Attribute, links: Links) -> Value {
-    let (ns, local, text) = (attribute.name.ns, attribute.name.local(), attribute.value.as_str());
-    let in_vml = matches!(element.name.ns, Ns::V | Ns::O | Ns::None);
+/// What becomes of an attribute that is no relationship id, whatever the document.
+pub(super) fn value(element: &Element<'_>, attribute: &Attribute<'_>, links: Links) -> Value {
+    let (ns, local, text) = (attribute.name.ns, attribute.name.local(), attribute.value.as_ref());
+    let in_vml = is_in_vml(element);
     match (ns, local) {
         (Ns::Xmlns | Ns::Mc, _) | (Ns::Xml, "space" | "lang") => Value::Keep,
-        (Ns::Xml, _) => Value::Drop(What::UnknownPart),
-        (Ns::Unknown, _) => Value::Drop(What::UnknownPart),
+        (Ns::Xml, _) => Value::Drop(Some(What::UnknownPart)),
+        (Ns::Unknown, _) => Value::Drop(Some(What::UnknownPart)),
         _ if text.is_empty() => Value::Keep,
         (Ns::None, "macro") => Value::Empty(What::Macro),
-        (Ns::None, "invalidUrl") => Value::Drop(What::Link),
+        (Ns::None, "invalidUrl") => Value::Drop(Some(What::Link)),
         (Ns::None, local) if element.name.ns == Ns::None && !HTML_ATTRIBUTES.contains(&local) => {
-            Value::Drop(What::UnknownPart)
+            Value::Drop(Some(What::UnknownPart))
         }
-        (_, "src" | "althref") if in_vml => Value::Drop(What::ExternalReference),
-        (Ns::O, "href") => Value::Drop(What::ExternalReference),
-        (_, "style") if in_vml && runs_in_style(text) => Value::Drop(What::Script),
+        (_, "src" | "althref") if in_vml => Value::Drop(Some(What::ExternalReference)),
+        (Ns::O, "href") => Value::Drop(Some(What::ExternalReference)),
+        (_, "style") if in_vml && runs_in_style(text) => Value::Drop(Some(What::Script)),
         (_, local) if in_vml && local != "oned" && local.len() > 3 && local.starts_with("on") => {
-            Value::Drop(What::Script)
+            Value::Drop(Some(What::Script))
         }
-        (_, "href" | "src" | "url" | "pluginspage" | "schemaLocation" | "manifestLocation")
-            if !text.starts_with('#') && !link::may_lead_to(text, links) =>
-        {
-            Value::Drop(What::Link)
+        (_, local) if is_address(local) && !text.starts_with('#') && !link::may_lead_to(text, links) => {
+            Value::Drop(Some(What::Link))
         }
         _ => Value::Keep,
     }
@@ -194,7 +253,7 @@ fn runs_in_style(style: &str) -> bool {
 }
 
 /// Elements whose text is a formula.
-pub(super) fn is_formula(element: &Element) -> bool {
+pub(super) fn is_formula(element: &Element<'_>) -> bool {
     matches!(
         (element.name.ns, element.name.local()),
         (
@@ -213,7 +272,7 @@ pub(super) fn is_formula(element: &Element) -> bool {
 }
 
 /// Attributes whose text is a formula.
-pub(super) fn is_formula_attribute(element: &Element, attribute: &Attribute) -> bool {
+pub(super) fn is_formula_attribute(element: &Element<'_>, attribute: &Attribute<'_>) -> bool {
     attribute.name.ns == Ns::None
         && matches!(
             (element.name.ns, element.name.local(), attribute.name.local()),

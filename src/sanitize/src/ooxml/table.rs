@@ -153,11 +153,17 @@ pub(super) fn main_part(format: Format) -> Option<(&'static Main, &'static [&'st
 }
 
 impl Rule {
-    /// The line for a relationship type and a content type.
+    /// The line for a relationship type and a content type in lower case.
     pub(super) fn find(relation: &str, content_type: &str) -> Option<&'static Self> {
-        RULES
-            .iter()
-            .find(|rule| rule.relation == relation && rule.content_type().eq_ignore_ascii_case(content_type))
+        RULES.iter().find(|rule| rule.relation == relation && rule.has_type(content_type))
+    }
+
+    /// Whether its content type is this one, given in lower case.
+    fn has_type(&self, content_type: &str) -> bool {
+        match self.written.strip_prefix('~') {
+            Some(own) => content_type.strip_prefix(OX).is_some_and(|given| own.eq_ignore_ascii_case(given)),
+            None => self.written.eq_ignore_ascii_case(content_type),
+        }
     }
 
     pub(super) fn content_type(&self) -> String {

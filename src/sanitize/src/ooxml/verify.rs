@@ -7,11 +7,11 @@
 use std::collections::{HashMap, HashSet};
 
 use super::description;
-use super::fields::Scanner;
+use super::fields::{self, Scanner};
 use super::formula;
 use super::namespace::Ns;
 use super::rules;
-use super::xml::{Element, Event, Xml, decode};
+use super::xml::{Attribute, Element, Event, Name, Xml, decode};
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::job::Job;
@@ -162,6 +162,9 @@ const ELEMENTS: &[&str] = &[
     "Relationship",
 ];
 
+/// What an address must not begin with; each begins with a letter that [`runs`] looks for first.
+const SCHEMES: &[&str] = &["javascript:", "vbscript:", "mhtml:", "file:", "ms-msdt:"];
+
 /// Pictures, by the first bytes they must have.
 const PICTURES: &[(&str, &[u8])] = &[
     ("png", b"\x89PNG\r\n\x1a\n"),
@@ -187,32 +190,32 @@ fn search(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result<(), Failure
     let chosen = job.options;
     let described = chosen.metadata == Metadata::Keep;
     let types = content_types(&members, format, described, nesting)?;
-    let mut edges: HashMap<String, Vec<String>> = HashMap::new();
+    let mut edges: HashMap<String, Edges> = HashMap::new();
+    for (name, entry) in members.iter().filter(|(name, _)| name.ends_with(".rels")) {
+        let (source, known) = relationships(name, entry.expand()?, chosen, nesting)?;
+        edges.insert(source, known);
+    }
+    let none = HashSet::new();
     for (name, entry) in &members {
         if *name != "[Content_Types].xml"
             && !name.chars().all(|c| c.is_ascii_alphanumeric() || "/._".contains(c))
         {
             return unproved(name, "has an unusual name");
         }
-        let content = entry.expand()?;
         let extension = name.rsplit_once('.').map_or("", |(_, extension)| extension);
+        if extension == "rels" {
+            continue;
+        }
+        let content = entry.expand()?;
         match extension {
             _ if *name == description::PART => {
                 if !(described && description::is_ours(&content, nesting)) {
                     return unproved(name, "has metadata");
                 }
             }
-            "rels" => {
-                let (source, targets) = relationships(name, &content, chosen, nesting)?;
-                edges.insert(source, targets);
-            }
             "xml" | "vml" => {
-                let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
-                let ids = match members.get(format!("{folder}/_rels/{file}.rels").as_str()) {
-                    Some(list) => ids(&list.expand()?, nesting)?,
-                    None => HashSet::new(),
-                };
-                part(name, &content, &ids, chosen.links, nesting)?;
+                let ids = edges.get(*name).map_or(&none, |known| &known.ids);
+                part(name, content, ids, chosen.links, nesting)?;
             }
             other => {
                 let sound =
@@ -222,7 +225,7 @@ fn search(bytes: &[u8], format: Format, job: &mut Job<'_>) -> Result<(), Failure
                 }
             }
         }
-        let is_part = extension != "rels" && *name != "[Content_Types].xml";
+        let is_part = *name != "[Content_Types].xml";
         let typed = types.contains(&format!("/{name}")) || types.contains(extension);
         if is_part && !typed {
             return unproved(name, "has no content type");
@@ -241,7 +244,7 @@ fn content_types(
     let Some(listing) = members.get("[Content_Types].xml") else {
         return unproved("the document", "has no list of content types");
     };
-    let text = decode(&listing.expand()?)?;
+    let text = decode(listing.expand()?)?;
     let mut xml = Xml::new(&text, nesting);
     let mut known = HashSet::new();
     let main = format!("{}.main+xml", format.media_type());
@@ -262,22 +265,30 @@ fn content_types(
     if has_main { Ok(known) } else { unproved("the document", "has no main part of its type") }
 }
 
-/// The source of a relationships part, and the parts it leads to.
+/// The relationships of one part: the ids of all, and the parts that they lead to.
+#[derive(Default)]
+struct Edges {
+    ids: HashSet<String>,
+    targets: Vec<String>,
+}
+
+/// The source of a relationships part, and its relationships.
 fn relationships(
     name: &str,
-    content: &[u8],
+    content: Vec<u8>,
     chosen: &Options,
     nesting: u32,
-) -> Result<(String, Vec<String>), Failure> {
+) -> Result<(String, Edges), Failure> {
     let Some((folder, file)) = name.rsplit_once("_rels/") else {
         return unproved(name, "is in the wrong folder");
     };
     let source = format!("{folder}{}", file.trim_end_matches(".rels"));
     let text = decode(content)?;
     let mut xml = Xml::new(&text, nesting);
-    let mut targets = Vec::new();
+    let mut known = Edges::default();
     while let Some(event) = xml.next()? {
         let Event::Start(element) = event else { continue };
+        known.ids.extend(element.attribute("Id").map(str::to_owned));
         if !element.is(Ns::Rels, "Relationship") {
             continue;
         }
@@ -298,34 +309,19 @@ fn relationships(
         } else if link::leaves_the_package(target) {
             return unproved(name, "has a relationship to the outside");
         } else {
-            targets.push(super::package::resolve(&source, target));
+            known.targets.push(super::package::resolve(&source, target));
         }
     }
-    Ok((source, targets))
-}
-
-fn ids(content: &[u8], nesting: u32) -> Result<HashSet<String>, Failure> {
-    let text = decode(content)?;
-    let mut xml = Xml::new(&text, nesting);
-    let mut ids = HashSet::new();
-    while let Some(event) = xml.next()? {
-        if let Event::Start(element) = event {
-            ids.extend(element.attribute("Id").map(str::to_owned));
-        }
-    }
-    Ok(ids)
+    Ok((source, known))
 }
 
 /// Every part is reached from the root.
-fn all_reached(
-    members: &HashMap<&str, &Entry<'_>>,
-    edges: &HashMap<String, Vec<String>>,
-) -> Result<(), Failure> {
+fn all_reached(members: &HashMap<&str, &Entry<'_>>, edges: &HashMap<String, Edges>) -> Result<(), Failure> {
     let by_folded: HashMap<String, &str> = members.keys().map(|name| (name.to_lowercase(), *name)).collect();
     let mut reached: HashSet<&str> = HashSet::new();
     let mut queue = vec![""];
     while let Some(source) = queue.pop() {
-        for target in edges.get(source).into_iter().flatten() {
+        for target in edges.get(source).iter().flat_map(|known| &known.targets) {
             let Some(name) = by_folded.get(target) else {
                 return unproved(source, "has a relationship to a part that is not there");
             };
@@ -346,106 +342,144 @@ fn all_reached(
 /// Searches one XML part.
 fn part(
     name: &str,
-    content: &[u8],
+    content: Vec<u8>,
     ids: &HashSet<String>,
     links: Links,
     nesting: u32,
 ) -> Result<(), Failure> {
     let text = decode(content)?;
     let mut xml = Xml::new(&text, nesting);
-    let mut scanner = Scanner::new(links);
-    let mut path: Vec<(Element, String)> = Vec::new();
+    let has_fields = name.starts_with("word/") && fields::may_be_in(&text);
+    let mut scanner = has_fields.then(|| Scanner::new(links));
+    // The text of each open element, if it is a formula.
+    let mut path: Vec<Option<String>> = Vec::new();
     while let Some(event) = xml.next()? {
-        scanner.event(&event);
+        if let Some(scanner) = &mut scanner {
+            scanner.event(&event);
+        }
         match event {
             Event::Start(element) => {
-                check_element(name, &element, ids, links)?;
-                path.push((element, String::new()));
+                check_element(name, element, ids, links)?;
+                let is_formula = element.name.is_notable(is_noted_element) && is_formula(&element.name);
+                path.push(is_formula.then(String::new));
             }
             Event::Text(piece) => {
-                if let Some((_, text)) = path.last_mut() {
-                    text.push_str(&piece);
+                if let Some(Some(text)) = path.last_mut() {
+                    text.push_str(piece);
                 }
             }
             Event::End => {
-                if let Some((element, text)) = path.pop() {
-                    check_text(name, &element, &text, links)?;
+                if let Some(Some(formula)) = path.pop()
+                    && formula::reaches_out(&formula, &[], links).is_some()
+                {
+                    return unproved(name, "has a formula that reaches outside");
                 }
             }
         }
     }
-    let (marks, _) = scanner.finish();
-    if name.starts_with("word/") && !marks.is_empty() {
-        return unproved(name, "has a field that must not stay");
+    match scanner.map(Scanner::finish) {
+        Some((marks, _)) if !marks.is_empty() => unproved(name, "has a field that must not stay"),
+        _ => Ok(()),
     }
-    Ok(())
 }
 
-fn check_element(name: &str, element: &Element, ids: &HashSet<String>, links: Links) -> Result<(), Failure> {
-    let local = element.name.local();
-    if ELEMENTS.contains(&local) && name != "[Content_Types].xml" {
-        return unproved(name, &format!("has the element {local}"));
-    }
-    if local == "definedName" {
-        let is_set = |key| matches!(element.attribute(key), Some("1" | "true" | "on"));
-        if rules::is_auto_name(element.attribute("name").unwrap_or_default())
-            || is_set("xlm")
-            || is_set("vbProcedure")
-        {
-            return unproved(name, "has a name that runs a macro");
-        }
-    }
-    for attribute in &element.attributes {
-        let (key, value) = (attribute.name.local(), attribute.value.as_str());
-        if attribute.name.ns == Ns::Xmlns || value.is_empty() {
-            continue;
-        }
-        let lower = value.trim_start().to_ascii_lowercase();
-        let problem = match key {
-            _ if rules::is_link(attribute) && !ids.contains(value) => "leads to no relationship",
-            "macro" | "onAction" => "calls a macro",
-            "action"
-                if lower.starts_with("ppaction:")
-                    && ["macro", "program", "ole", "file", "pres"]
-                        .iter()
-                        .any(|word| lower.split('?').next().unwrap_or_default().contains(word))
-                    && !lower.contains("showjump") =>
-            {
-                "runs an action"
-            }
-            "href" | "src" | "althref" | "pluginspage" | "url"
-                if !link::may_lead_to(value, links) && !value.starts_with('#') =>
-            {
-                "fetches something"
-            }
-            _ if ["javascript:", "vbscript:", "mhtml:", "file:", "ms-msdt:"]
-                .iter()
-                .any(|scheme| lower.starts_with(scheme))
-                && !matches!(key, "descr" | "title" | "name" | "val" | "tooltip" | "alt") =>
-            {
-                "fetches or runs something"
-            }
-            _ => continue,
-        };
-        return unproved(name, &format!("has the attribute {key} at {local}, which {problem}"));
-    }
-    Ok(())
+/// Whether an element needs more than a look at its attributes.
+fn is_noted_element(name: &Name) -> bool {
+    ELEMENTS.contains(&name.local()) || name.local() == "definedName" || is_formula(name)
 }
 
-fn check_text(name: &str, element: &Element, text: &str, links: Links) -> Result<(), Failure> {
-    let is_formula = matches!(
-        element.name.local(),
+fn is_formula(name: &Name) -> bool {
+    matches!(
+        name.local(),
         "f" | "definedName"
             | "formula"
             | "formula1"
             | "formula2"
             | "calculatedColumnFormula"
             | "totalsRowFormula"
-    );
-    if is_formula && formula::reaches_out(text, &[], links).is_some() {
-        return unproved(name, "has a formula that reaches outside");
+    )
+}
+
+/// Whether an attribute needs more than a look at how its value begins.
+fn is_noted_attribute(name: &Name) -> bool {
+    matches!(name.ns, Ns::Xmlns | Ns::R | Ns::O)
+        || matches!(
+            name.local(),
+            "macro" | "onAction" | "action" | "href" | "src" | "althref" | "pluginspage" | "url"
+        )
+}
+
+fn check_element(
+    name: &str,
+    element: &Element<'_>,
+    ids: &HashSet<String>,
+    links: Links,
+) -> Result<(), Failure> {
+    let local = element.name.local();
+    if element.name.is_notable(is_noted_element) {
+        if ELEMENTS.contains(&local) && name != "[Content_Types].xml" {
+            return unproved(name, &format!("has the element {local}"));
+        }
+        let is_set = |key| matches!(element.attribute(key), Some("1" | "true" | "on"));
+        if local == "definedName"
+            && (rules::is_auto_name(element.attribute("name").unwrap_or_default())
+                || is_set("xlm")
+                || is_set("vbProcedure"))
+        {
+            return unproved(name, "has a name that runs a macro");
+        }
+    }
+    for attribute in &element.attributes {
+        let problem = match attribute.name.is_notable(is_noted_attribute) {
+            true => problem(attribute, ids, links),
+            false => runs(attribute),
+        };
+        if let Some(problem) = problem {
+            let key = attribute.name.local();
+            return unproved(name, &format!("has the attribute {key} at {local}, which {problem}"));
+        }
     }
     Ok(())
+}
+
+/// What is wrong with an attribute.
+fn problem(attribute: &Attribute<'_>, ids: &HashSet<String>, links: Links) -> Option<&'static str> {
+    let value = attribute.value.as_ref();
+    if attribute.name.ns == Ns::Xmlns || value.is_empty() {
+        return None;
+    }
+    match attribute.name.local() {
+        _ if rules::is_link(attribute) && !ids.contains(value) => Some("leads to no relationship"),
+        "macro" | "onAction" => Some("calls a macro"),
+        "action" if runs_an_action(value) => Some("runs an action"),
+        "href" | "src" | "althref" | "pluginspage" | "url"
+            if !link::may_lead_to(value, links) && !value.starts_with('#') =>
+        {
+            Some("fetches something")
+        }
+        _ => runs(attribute),
+    }
+}
+
+fn runs_an_action(value: &str) -> bool {
+    let lower = value.trim_start().to_ascii_lowercase();
+    let action = lower.split('?').next().unwrap_or_default();
+    lower.starts_with("ppaction:")
+        && ["macro", "program", "ole", "file", "pres"].iter().any(|word| action.contains(word))
+        && !lower.contains("showjump")
+}
+
+/// Whether a value is an address that fetches or runs something, where it is not only shown.
+fn runs(attribute: &Attribute<'_>) -> Option<&'static str> {
+    let value = attribute.value.trim_start().as_bytes();
+    if !matches!(value.first(), Some(b'J' | b'V' | b'M' | b'F' | b'j' | b'v' | b'm' | b'f')) {
+        return None;
+    }
+    let begins = |scheme: &&str| {
+        value.get(..scheme.len()).is_some_and(|head| head.eq_ignore_ascii_case(scheme.as_bytes()))
+    };
+    let is_shown = matches!(attribute.name.local(), "descr" | "title" | "name" | "val" | "tooltip" | "alt");
+    (SCHEMES.iter().any(begins) && !is_shown).then_some("fetches or runs something")
 }
 
 fn unproved<T>(what: &str, problem: &str) -> Result<T, Failure> {

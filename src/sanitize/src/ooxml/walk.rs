@@ -11,7 +11,7 @@
 use std::collections::{HashMap, HashSet, VecDeque};
 
 use super::description;
-use super::fields::{Mark, Scanner};
+use super::fields::{self, Mark, Scanner};
 use super::namespace::Ns;
 use super::objects;
 use super::package::{Package, Relationship, resolve};
@@ -41,6 +41,8 @@ pub(super) struct Part<'a> {
     pub(super) rule: Option<&'static Rule>,
     pub(super) kind: Kind,
     pub(super) text: String,
+    /// The member's bytes are those of `text`.
+    pub(super) is_plain: bool,
     pub(super) links: Vec<Link>,
     pub(super) marks: HashMap<u32, Mark>,
     /// On slides: relationship ids of the pictures of objects, by shape id.
@@ -169,6 +171,7 @@ impl<'a> Walk<'a> {
             rule,
             kind,
             text: String::new(),
+            is_plain: false,
             links: Vec::new(),
             marks: HashMap::new(),
             object_pictures: HashMap::new(),
@@ -192,10 +195,8 @@ impl<'a> Walk<'a> {
         let relationships =
             match read_part(part, root, job).and_then(|()| self.package.relationships(&name, job)) {
                 Ok(relationships) => relationships,
+                Err(failure) if essential => return Err(inside(&name, failure)),
                 Err(failure @ (Failure::Limit { .. } | Failure::Infected(_))) => return Err(failure),
-                Err(failure) if essential => {
-                    return Err(Failure::Malformed(format!("{}: {failure}", plain(&name))));
-                }
                 Err(_) => {
                     part.dropped = true;
                     self.note_lost_part(&name, What::UnknownPart);
@@ -410,17 +411,35 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Reads a part's XML once: is it sound, has it the root its line demands, what must the rewriter know beforehand?
+/// The failure of a part without which the document is not itself.
+pub(super) fn inside(part: &str, failure: Failure) -> Failure {
+    match failure {
+        Failure::Limit { .. } | Failure::Infected(_) => failure,
+        failure => Failure::Malformed(format!("{}: {failure}", plain(part))),
+    }
+}
+
+/// Reads a part's XML as far as is needed beforehand: has it the root its line demands, what must the rewriter know?
+/// One that goes if it is not sound is read to its end; of any other the rewriter will find out.
 fn read_part(part: &mut Part<'_>, root: (Ns, &str), job: &mut Job<'_>) -> Result<(), Failure> {
-    part.text = decode(&part.entry.read(job)?)?;
+    let bytes = part.entry.read(job)?;
+    let size = bytes.len();
+    let is_utf8 = !bytes.starts_with(b"\xff\xfe") && !bytes.starts_with(b"\xfe\xff");
+    part.text = decode(bytes)?;
+    part.is_plain = is_utf8 && part.text.len() == size;
     let mut xml = Xml::new(&part.text, job.limits.max_nesting);
-    let mut scanner = (root.0 == Ns::W).then(|| Scanner::new(job.options.links));
+    let has_fields = root.0 == Ns::W && fields::may_be_in(&part.text);
+    let mut scanner = has_fields.then(|| Scanner::new(job.options.links));
+    let only_its_root = !has_fields && part.rule.is_none_or(|rule| rule.essential);
     let is_cache = root.1 == "pivotCacheDefinition";
     let is_metadata = root == (Ns::S, "metadata");
     while let Some(event) = xml.next()? {
         if let Event::Start(element) = &event {
             if element.id == 0 && !element.is(root.0, root.1) {
                 return Err(Failure::Malformed("the part's root element is not that of its type".to_owned()));
+            }
+            if only_its_root {
+                return Ok(());
             }
             if is_cache && element.is(Ns::S, "cacheSource") {
                 part.draws_from_outside |=

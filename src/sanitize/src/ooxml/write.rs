@@ -6,8 +6,8 @@ use super::description;
 use super::namespace::Ns;
 use super::rewrite::{Known, Rewriter, Sheets};
 use super::table;
-use super::walk::{Kind, Target, Walk};
-use super::xml::Writer;
+use super::walk::{Kind, Target, Walk, inside};
+use super::xml::{Attribute, Element, Name, Node, Writer};
 use crate::failure::Failure;
 use crate::format::Format;
 use crate::job::Job;
@@ -94,7 +94,7 @@ impl Walk<'_> {
                     Some((link.id.as_str(), link.kind.as_str(), target, external))
                 })
                 .collect();
-            let ids = kept.iter().map(|(id, ..)| (*id).to_owned()).collect();
+            let ids = kept.iter().map(|(id, ..)| *id).collect();
             let known = Known {
                 links: ids,
                 marks: &part.marks,
@@ -103,16 +103,14 @@ impl Walk<'_> {
                 web: job.options.links,
             };
             let mut rewriter = Rewriter::new(known, job.limits.max_nesting);
-            let written = rewriter.part(&part.text)?;
+            let written = rewriter.part(&part.text).map_err(|failure| inside(&part.name, failure))?;
             for (what, count) in rewriter.notes() {
                 job.removed(Removed::new(what, &part.entry.name, count));
             }
-            if written == part.text.as_bytes()
-                && part.entry.size == u64::try_from(written.len()).unwrap_or(u64::MAX)
-            {
-                zip.add_raw(name, part.entry)?;
-            } else {
-                zip.add(name, &written)?;
+            match written {
+                None if part.is_plain => zip.add_raw(name, part.entry)?,
+                None => zip.add(name, part.text.as_bytes())?,
+                Some(written) => zip.add(name, &written)?,
             }
             if !kept.is_empty() {
                 let (folder, file) = name.rsplit_once('/').unwrap_or(("", name));
@@ -193,17 +191,6 @@ fn relative(from: &str, to: &str) -> String {
 }
 
 fn relationships_xml(relationships: &[(&str, &str, String, bool)]) -> Vec<u8> {
-    use super::xml::{Attribute, Element, Name, Node};
-    let plain_name = |name: &str| Name::new(name, Ns::None);
-    let element = |name: &str, attributes: Vec<(&str, &str)>, children: Vec<Node>| Element {
-        name: plain_name(name),
-        attributes: attributes
-            .into_iter()
-            .map(|(name, value)| Attribute { name: plain_name(name), value: value.to_owned() })
-            .collect(),
-        children,
-        id: 0,
-    };
     let children = relationships
         .iter()
         .map(|(id, kind, target, external)| {
@@ -211,11 +198,19 @@ fn relationships_xml(relationships: &[(&str, &str, String, bool)]) -> Vec<u8> {
             if *external {
                 attributes.push(("TargetMode", "External"));
             }
-            Node::Element(element("Relationship", attributes, Vec::new()))
+            Node::Element(made("Relationship", attributes, Vec::new()))
         })
         .collect();
     let namespace = "http://schemas.openxmlformats.org/package/2006/relationships";
     let mut writer = Writer::new();
-    writer.nodes(&[Node::Element(element("Relationships", vec![("xmlns", namespace)], children))]);
+    writer.nodes(&[Node::Element(made("Relationships", vec![("xmlns", namespace)], children))]);
     writer.finish()
+}
+
+fn made<'a>(name: &str, attributes: Vec<(&str, &'a str)>, children: Vec<Node<'a>>) -> Element<'a> {
+    let attributes = attributes
+        .into_iter()
+        .map(|(name, value)| Attribute { name: Name::new(name, Ns::None), value: value.into() })
+        .collect();
+    Element { name: Name::new(name, Ns::None), attributes, children, id: 0 }
 }
