@@ -11,6 +11,8 @@
 
 mod read;
 #[cfg(test)]
+mod second_reader;
+#[cfg(test)]
 mod tests;
 mod write;
 

@@ -312,10 +312,11 @@ impl<'a, N: Vocabulary> Xml<'a, N> {
                 false => Cow::Borrowed(text),
             }));
         } else if let Some((instruction, length)) = within("<?", "?>") {
-            if let Some(declaration) = instruction.strip_prefix("xml")
-                && declaration.bytes().next().is_none_or(is_blank)
-            {
-                self.check_declaration(declaration)?;
+            let target = instruction.split(|c: char| c.is_ascii_whitespace()).next().unwrap_or_default();
+            if target == "xml" {
+                self.check_declaration(instruction.get(target.len()..).unwrap_or_default())?;
+            } else if !is_ncname(target) {
+                return malformed("XML with a processing instruction that is not sound");
             }
             self.at += length;
         } else if let Some((doctype, length)) = within("<!DOCTYPE", ">") {

@@ -3,7 +3,7 @@
 use super::*;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum Ns {
+pub(super) enum Ns {
     None,
     Xml,
     Xmlns,
