@@ -1,7 +1,7 @@
 //! Files of the command line, examined by sandboxed workers: the default limits, and the YARA rules that come with
 //! the program.
 //!
-//! A worker takes a few files, one after the other: for a form-sized file a process of its own costs more than the
+//! A worker takes a few files, one after the other: for a form-sized file a process of its own costs as much as the
 //! examination. What a worker fails on is examined once more alone, so one file's fault is never laid at another's door.
 
 use std::collections::VecDeque;
@@ -19,7 +19,7 @@ use crate::sandbox::{
 };
 
 /// Most files that one worker takes.
-const WORKER_FILES: usize = 32;
+const WORKER_FILES: usize = 16;
 
 /// Most bytes of files that one worker takes, but for a single larger file.
 const WORKER_BYTES: u64 = 64 << 20;
@@ -173,7 +173,7 @@ mod tests {
     #[test]
     fn loads_are_bounded_by_number_and_size() {
         let sizes = |loads: Vec<Vec<u64>>| loads.iter().map(Vec::len).collect::<Vec<_>>();
-        assert_eq!(sizes(loads(vec![1; 70], |size| *size)), [32, 32, 6]);
+        assert_eq!(sizes(loads(vec![1; 20], |size| *size)), [16, 4]);
         assert_eq!(sizes(loads(vec![1, 65 << 20, 1, 40 << 20, 40 << 20], |size| *size)), [1, 1, 2, 1]);
     }
 }
