@@ -328,6 +328,20 @@ async fn a_program_that_is_no_worker_makes_none() {
 }
 
 #[tokio::test]
+async fn a_stem_that_cannot_fork_says_why() {
+    let folder = tempfile::tempdir().unwrap();
+    let exe = folder.path().join("stem");
+    // Ready, and then, for whatever it is told, that setting up failed.
+    let frames =
+        r"printf '\201\377\377\377\377\0\0\0\0\0\0\0\0\202\377\377\377\377\0\0\0\0\0\0\0\007no room' >&0";
+    std::fs::write(&exe, format!("#!/bin/sh\n{frames}\nexec cat >/dev/null\n")).unwrap();
+    std::fs::set_permissions(&exe, std::os::unix::fs::PermissionsExt::from_mode(0o700)).unwrap();
+    let sandbox = Sandbox::new(SandboxConfig { exe, ..SandboxConfig::new(LIMITS, "".into()) }).unwrap();
+    let error = sandbox.start(Task::default()).await.unwrap_err();
+    assert_eq!(error.to_string(), "starting a worker: no room");
+}
+
+#[tokio::test]
 async fn a_stem_that_died_is_replaced() {
     let sandbox = sandbox_with(LIMITS, "");
     let mut first = sandbox.start(files(&["attack refuse"])).await.unwrap();

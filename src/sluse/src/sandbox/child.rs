@@ -120,7 +120,7 @@ fn fork_workers(limits: &SandboxLimits) -> Result<Role, ChildError> {
         let (Header { kind: Kind::Fork, len: 0, .. }, Some(socket)) = (header, descriptor) else {
             return Err(ChildError::Parent("a frame that is not for a stem"));
         };
-        match confine::fork_sibling()? {
+        match or_tell(confine::fork_sibling().map_err(ChildError::from))? {
             Some(pid) => send(Kind::Forked, NO_FILE, &[&pid.as_raw_pid().to_be_bytes()])?,
             None => {
                 rustix::stdio::dup2_stdin(&socket)?;

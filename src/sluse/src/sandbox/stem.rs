@@ -76,14 +76,21 @@ impl Stem {
         Ok(Self { pid: Some(Pid::from_child(&child)), socket })
     }
 
-    /// Sends the Setup frame; the text is the stem's reason for not being ready.
+    /// Sends the Setup frame.
     fn set_up(&mut self, setup: &[u8]) -> io::Result<Option<String>> {
         self.socket
             .write_all(&Header { kind: Kind::Setup, file: NO_FILE, len: setup.len() as u64 }.encode())?;
         self.socket.write_all(setup)?;
-        match self.read_header()? {
-            Header { kind: Kind::Ready, len: 0, .. } => Ok(None),
-            Header { kind: Kind::SetupFailed, len, .. } if len <= MAX_TEXT_BYTES as u64 => {
+        self.answer(Kind::Ready, 0)
+    }
+
+    /// Waits until it has done what it was told; the text is its reason for not doing it.
+    fn answer(&mut self, done: Kind, payload: u64) -> io::Result<Option<String>> {
+        let mut bytes = [0; HEADER_BYTES];
+        self.socket.read_exact(&mut bytes)?;
+        match Header::decode(bytes) {
+            Some(Header { kind, len, .. }) if kind == done && len == payload => Ok(None),
+            Some(Header { kind: Kind::SetupFailed, len, .. }) if len <= MAX_TEXT_BYTES as u64 => {
                 let mut text = Vec::new();
                 #[expect(clippy::disallowed_methods, reason = "capped by take")]
                 (&mut self.socket).take(len).read_to_end(&mut text)?;
@@ -98,9 +105,9 @@ impl Stem {
         let (socket, theirs) = UnixStream::pair()?;
         socket.set_nonblocking(true)?;
         self.send_fork(theirs.as_fd())?;
-        let Header { kind: Kind::Forked, len: 4, .. } = self.read_header()? else {
-            return Err(io::ErrorKind::InvalidData.into());
-        };
+        if let Some(text) = self.answer(Kind::Forked, 4)? {
+            return Err(io::Error::other(text));
+        }
         let mut pid = [0; 4];
         self.socket.read_exact(&mut pid)?;
         let pid = Pid::from_raw(i32::from_be_bytes(pid)).ok_or(io::ErrorKind::InvalidData)?;
@@ -123,12 +130,6 @@ impl Stem {
         )?;
         // The kernel takes so few bytes whole or not at all.
         if sent == header.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
-    }
-
-    fn read_header(&mut self) -> io::Result<Header> {
-        let mut bytes = [0; HEADER_BYTES];
-        self.socket.read_exact(&mut bytes)?;
-        Header::decode(bytes).ok_or_else(|| io::ErrorKind::InvalidData.into())
     }
 }
 
