@@ -60,11 +60,11 @@ pub struct StoredBlob {
 /// A store of blobs.
 #[async_trait]
 pub trait Blobs: Send + Sync {
-    /// Begins a blob, which has no name yet.
+    /// Begins a blob, which nobody can open under its name before [`WriteBlob::finish`].
     ///
     /// # Errors
     /// [`BlobError::Full`], or the store cannot be used.
-    async fn create(&self) -> Result<BlobWriter, BlobError>;
+    async fn create(&self, name: &BlobRef) -> Result<BlobWriter, BlobError>;
 
     /// Opens a blob.
     ///
@@ -94,11 +94,11 @@ pub trait WriteBlob: Send {
     /// [`BlobError::Full`], or the store cannot be used; the blob is then lost.
     async fn write(&mut self, bytes: &[u8]) -> Result<(), BlobError>;
 
-    /// Gives the blob its name; durable and visible when this returns `Ok`. Gives its size in bytes.
+    /// Ends the blob; durable and visible when this returns `Ok`. Gives its size in bytes.
     ///
     /// # Errors
     /// [`BlobError::AlreadyThere`], [`BlobError::Full`], or the store cannot be used; the blob is then lost.
-    async fn finish(self: Box<Self>, name: &BlobRef) -> Result<u64, BlobError>;
+    async fn finish(self: Box<Self>) -> Result<u64, BlobError>;
 }
 
 /// Reads one blob from its beginning.

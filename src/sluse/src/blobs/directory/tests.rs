@@ -38,12 +38,12 @@ async fn content_comes_back_whole() {
     let (dir, blobs) = scratch();
     for length in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 77] {
         let (name, content) = (BlobRef::generate().unwrap(), pattern(length));
-        let mut writer = blobs.create().await.unwrap();
+        let mut writer = blobs.create(&name).await.unwrap();
         for piece in content.chunks(300_001) {
             writer.write(piece).await.unwrap();
         }
         assert!(matches!(blobs.open(&name).await, Err(BlobError::Missing(_))));
-        assert_eq!(writer.finish(&name).await.unwrap(), u64::try_from(length).unwrap());
+        assert_eq!(writer.finish().await.unwrap(), u64::try_from(length).unwrap());
         assert_eq!(read_all(&blobs, &name).await, content);
     }
     for file in files(&dir) {
@@ -54,7 +54,7 @@ async fn content_comes_back_whole() {
 #[tokio::test]
 async fn dropped_writer_leaves_nothing() {
     let (dir, blobs) = scratch();
-    let mut writer = blobs.create().await.unwrap();
+    let mut writer = blobs.create(&BlobRef::generate().unwrap()).await.unwrap();
     writer.write(&pattern(2 * CHUNK)).await.unwrap();
     assert_eq!(files(&dir).len(), 1);
     drop(writer);
@@ -66,9 +66,9 @@ async fn blob_is_never_overwritten() {
     let (dir, blobs) = scratch();
     let name = BlobRef::generate().unwrap();
     for first in [true, false] {
-        let mut writer = blobs.create().await.unwrap();
+        let mut writer = blobs.create(&name).await.unwrap();
         writer.write(&[u8::from(first)]).await.unwrap();
-        let finished = writer.finish(&name).await;
+        let finished = writer.finish().await;
         assert!(if first { finished.is_ok() } else { matches!(finished, Err(BlobError::AlreadyThere(_))) });
     }
     assert_eq!(read_all(&blobs, &name).await, [1]);
@@ -80,7 +80,7 @@ async fn abandoned_write_does_not_go_on() {
     let (dir, blobs) = scratch();
     let big = pattern(4 * CHUNK);
     let mut writer = loop {
-        let mut writer = blobs.create().await.unwrap();
+        let mut writer = blobs.create(&BlobRef::generate().unwrap()).await.unwrap();
         let mut write = writer.write(&big);
         let polled =
             std::future::poll_fn(|context| std::task::Poll::Ready(write.as_mut().poll(context))).await;
@@ -91,7 +91,7 @@ async fn abandoned_write_does_not_go_on() {
         }
     };
     assert!(matches!(writer.write(b"more").await, Err(BlobError::Interrupted)));
-    assert!(matches!(writer.finish(&BlobRef::generate().unwrap()).await, Err(BlobError::Interrupted)));
+    assert!(matches!(writer.finish().await, Err(BlobError::Interrupted)));
     let gone = async {
         while !files(&dir).is_empty() {
             tokio::task::yield_now().await;
@@ -105,7 +105,7 @@ async fn deleted_is_missing_and_deleting_again_is_fine() {
     let (_dir, blobs) = scratch();
     let name = BlobRef::generate().unwrap();
     blobs.delete(&name).await.unwrap();
-    blobs.create().await.unwrap().finish(&name).await.unwrap();
+    blobs.create(&name).await.unwrap().finish().await.unwrap();
     blobs.delete(&name).await.unwrap();
     blobs.delete(&name).await.unwrap();
     assert!(matches!(blobs.open(&name).await, Err(BlobError::Missing(missing)) if missing == name));
@@ -117,10 +117,10 @@ async fn list_tells_old_blobs_and_nothing_else() {
     let mut names = Vec::new();
     for _ in 0..5 {
         let name = BlobRef::generate().unwrap();
-        blobs.create().await.unwrap().finish(&name).await.unwrap();
+        blobs.create(&name).await.unwrap().finish().await.unwrap();
         names.push(name);
     }
-    let _unfinished = blobs.create().await.unwrap();
+    let _unfinished = blobs.create(&BlobRef::generate().unwrap()).await.unwrap();
     fs::write(dir.path().join("blobs").join("README"), "an operator's").unwrap();
     fs::write(files(&dir)[0].with_file_name("not-a-blob"), "an operator's").unwrap();
     let mut listed: Vec<_> =
@@ -149,10 +149,10 @@ async fn leftovers_go_at_the_next_start_and_fresh_ones_stay() {
 #[tokio::test]
 async fn too_little_room_refuses_and_leaves_nothing() {
     let (dir, blobs) = scratch();
-    let mut writer = blobs.create().await.unwrap();
+    let mut writer = blobs.create(&BlobRef::generate().unwrap()).await.unwrap();
     let options = DirectoryOptions { min_free_bytes: u64::MAX, ..DirectoryOptions::default() };
     let strict = DirectoryBlobs::open(&dir.path().join("blobs"), options).unwrap();
-    assert!(matches!(strict.create().await, Err(BlobError::Full)));
+    assert!(matches!(strict.create(&BlobRef::generate().unwrap()).await, Err(BlobError::Full)));
     writer.write(&[1]).await.unwrap();
     drop(writer);
     assert!(files(&dir).is_empty());
@@ -162,9 +162,9 @@ async fn too_little_room_refuses_and_leaves_nothing() {
 async fn truncated_blob_is_an_error_and_not_an_end() {
     let (dir, blobs) = scratch();
     let name = BlobRef::generate().unwrap();
-    let mut writer = blobs.create().await.unwrap();
+    let mut writer = blobs.create(&name).await.unwrap();
     writer.write(&pattern(CHUNK + 10)).await.unwrap();
-    writer.finish(&name).await.unwrap();
+    writer.finish().await.unwrap();
     let mut reader = blobs.open(&name).await.unwrap();
     File::options().write(true).open(&files(&dir)[0]).unwrap().set_len(100).unwrap();
     assert!(matches!(reader.read_chunk().await, Err(BlobError::Unavailable(_))));
