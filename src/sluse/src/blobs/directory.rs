@@ -19,7 +19,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use tokio::task::spawn_blocking;
 
-use super::{BlobError, BlobReader, BlobWriter, Blobs, CHUNK, ReadBlob, StoredBlob, WriteBlob};
+use super::{Access, BlobError, BlobReader, BlobWriter, Blobs, CHUNK, ReadBlob, StoredBlob, WriteBlob};
 use crate::durable::{self, TempFile};
 use crate::id::BlobRef;
 
@@ -111,6 +111,19 @@ impl Blobs for DirectoryBlobs {
     async fn list(&self, age: Duration, limit: usize) -> Result<Vec<StoredBlob>, BlobError> {
         let root = Arc::clone(&self.root);
         off_thread(move || list(&root, age, limit).map_err(failed)).await
+    }
+
+    async fn probe(&self, access: Access) -> Result<(), BlobError> {
+        let name = BlobRef::generate().map_err(|cause| BlobError::Unavailable(Box::new(cause)))?;
+        match access {
+            Access::Write => self.create(&name).await.map(drop),
+            Access::Read => match self.open(&name).await {
+                Ok(_) | Err(BlobError::Missing(_)) => Ok(()),
+                Err(error) => Err(error),
+            },
+            Access::Delete => self.delete(&name).await,
+            Access::List => self.list(Duration::MAX, 1).await.map(drop),
+        }
     }
 }
 
