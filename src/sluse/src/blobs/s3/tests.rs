@@ -2,6 +2,9 @@ use std::sync::atomic::Ordering;
 use std::sync::{LazyLock, OnceLock};
 use std::time::Instant;
 
+use rustls_pki_types::CertificateDer;
+use rustls_pki_types::pem::PemObject as _;
+
 use super::*;
 use crate::blobs::contract::{self, new_name, pattern, put, read_all};
 use crate::blobs::{CHUNK, ORPHAN_AGE};
@@ -128,7 +131,7 @@ async fn a_wrong_clock_on_either_side_makes_no_blob_old() {
     // The store's clock says centuries later: this machine's counts.
     let since = SystemTime::UNIX_EPOCH + Duration::from_secs(1_577_880_000);
     let age = SystemTime::now().duration_since(since).unwrap();
-    let old = listing("Date: Sun, 01 Jan 2220 13:00:00 GMT\r\n").await;
+    let old = listing("Date: Sat, 01 Jan 2220 13:00:00 GMT\r\n").await;
     assert!(old.list(age + Duration::from_secs(3600), 10).await.unwrap().is_empty());
     assert_eq!(old.list(age, 10).await.unwrap().len(), 1);
     // A store that does not say what time it is: nothing is old there.
@@ -221,7 +224,7 @@ async fn a_range_that_was_not_asked_for_is_an_error() {
         let tail = "ETag: \"x\"\r\nLast-Modified: Wed, 01 Jan 2020 12:00:00 GMT\r\nConnection: close\r\n";
         if head.contains("range: ") {
             format!(
-                "HTTP/1.1 206 P\r\n{tail}Content-Range: bytes 0-999/1000\r\nContent-Length: 1000\r\n\r\n{}",
+                "HTTP/1.1 206 P\r\n{tail}Content-Range: bytes 100-999/1000\r\nContent-Length: 1000\r\n\r\n{}",
                 "b".repeat(1000)
             )
         } else {
@@ -380,4 +383,41 @@ async fn wrong_keys_and_buckets_are_told_in_plain_words() {
         let words = words(missing.probe(access).await);
         assert!(words.contains("no such bucket"), "{access:?}: {words}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_listed_authority_is_trusted() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name).display().to_string();
+    let made = std::process::Command::new("openssl")
+        .args([
+            "req",
+            "-x509",
+            "-newkey",
+            "ec",
+            "-pkeyopt",
+            "ec_paramgen_curve:P-256",
+            "-nodes",
+            "-days",
+            "2",
+        ])
+        .args(["-subj", "/CN=s3", "-addext", "subjectAltName=IP:127.0.0.1"])
+        .args(["-addext", "basicConstraints=critical,CA:FALSE"])
+        .args(["-keyout", &at("key"), "-out", &at("certificate")])
+        .output()
+        .expect("this test needs the program `openssl`");
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    let server = Server::start(&["blobs", "--tls", &at("certificate"), &at("key")]);
+    let certificate: CertificateDer<'static> = CertificateDer::from_pem_file(at("certificate")).unwrap();
+    let with = |authorities| {
+        let key = Secret::parse("key").unwrap();
+        let endpoint = format!("https://127.0.0.1:{}", server.port);
+        let address = S3Address::new("s3://blobs", &endpoint, "eu", key.clone(), key, authorities).unwrap();
+        S3Blobs::new(&address).unwrap()
+    };
+    let trusting = with(Some(vec![certificate]));
+    let name = put(&trusting, b"content").await;
+    assert_eq!(read_all(&trusting, &name).await, b"content");
+    let words = words(with(None).open(&name).await);
+    assert!(words.contains("cannot be reached") && words.contains("certificate"), "{words}");
 }
