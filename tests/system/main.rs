@@ -8,7 +8,11 @@ mod commands;
 mod confidential;
 mod crash;
 mod errors;
+mod s3;
 mod sanitize;
 mod scanner_faults;
+#[path = "../../src/sluse/src/blobs/s3/tests/server.rs"]
+#[allow(dead_code)]
+mod server;
 mod signed;
 mod town;

@@ -120,9 +120,9 @@ async fn blobs(dir: &Path) {
             let (blobs, content) = (blobs.clone(), Arc::clone(&content));
             async move {
                 let name = BlobRef::generate().unwrap();
-                let mut writer = blobs.create().await.unwrap();
+                let mut writer = blobs.create(&name).await.unwrap();
                 writer.write(&content).await.unwrap();
-                writer.finish(&name).await.unwrap();
+                writer.finish().await.unwrap();
                 blobs.delete(&name).await.unwrap();
             }
         };

@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use sluse_envelope::{Domain, Signature, SigningKey, VerifyingKey};
 
 use crate::audit::{AuditError, AuditLog, AuditOptions, Role};
-use crate::blobs::{BlobError, Blobs, DirectoryBlobs, DirectoryOptions};
+use crate::blobs::{BlobAddress, BlobError, Blobs, DirectoryBlobs, DirectoryOptions, ORPHAN_AGE, S3Blobs};
 use crate::http::TlsError;
 use crate::id::CodeWord;
 use crate::ledger::LedgerError;
@@ -81,11 +81,16 @@ pub(crate) fn queue(database: &SqliteQueues, name: &CodeWord) -> Arc<dyn Queue> 
     Arc::new(database.queue(name))
 }
 
-/// Opens a blob directory that leaves `min_free_bytes` of its disk free.
-pub(crate) fn blobs(directory: &Path, min_free_bytes: u64) -> Result<Arc<dyn Blobs>, StartError> {
-    folder(directory)?;
-    let options = DirectoryOptions { min_free_bytes, ..DirectoryOptions::default() };
-    Ok(Arc::new(DirectoryBlobs::open(directory, options)?))
+/// Opens a blob store; a folder leaves `min_free_bytes` of its disk free. A server may be down still.
+pub(crate) fn blobs(address: &BlobAddress, min_free_bytes: u64) -> Result<Arc<dyn Blobs>, StartError> {
+    match address {
+        BlobAddress::Directory(directory) => {
+            folder(directory)?;
+            let options = DirectoryOptions { min_free_bytes, ..DirectoryOptions::default() };
+            Ok(Arc::new(DirectoryBlobs::open(directory, options)?))
+        }
+        BlobAddress::S3(address) => Ok(Arc::new(S3Blobs::new(address)?)),
+    }
 }
 
 /// Continues the audit log of a role, signed with the role's key.
@@ -153,10 +158,7 @@ pub(crate) fn retry_delay(enqueued_at: SystemTime) -> Duration {
     (age / 4).clamp(Duration::from_secs(1), Duration::from_secs(60))
 }
 
-/// Age at which no message can name a blob any more: above the longest `max_age_days` of a bridge.
-pub(crate) const ORPHAN_AGE: Duration = Duration::from_secs(400 * 86_400);
-
-/// Removes blobs older than anything that could still name them.
+/// Removes blobs older than anything that could still name them: see [`crate::blobs`].
 pub(crate) async fn collect_orphans(blobs: &dyn Blobs) {
     /// Blobs removed in one run.
     const BATCH: usize = 10_000;

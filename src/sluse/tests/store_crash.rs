@@ -220,11 +220,11 @@ fn child_writes_blobs() {
             tokio::spawn(async move {
                 loop {
                     let name = BlobRef::generate().unwrap();
-                    let mut writer = blobs.create().await.unwrap();
+                    let mut writer = blobs.create(&name).await.unwrap();
                     for piece in content(&name).chunks(100_000) {
                         writer.write(piece).await.unwrap();
                     }
-                    writer.finish(&name).await.unwrap();
+                    writer.finish().await.unwrap();
                     say("finished", name);
                 }
             })

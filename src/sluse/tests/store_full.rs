@@ -118,7 +118,7 @@ fn full_disk_refuses_blobs() {
 async fn child_blobs() {
     let Some(dir) = folder() else { return };
     let blobs = DirectoryBlobs::open(&dir, DirectoryOptions::default()).unwrap();
-    let mut writer = blobs.create().await.unwrap();
+    let mut writer = blobs.create(&BlobRef::generate().unwrap()).await.unwrap();
     let error = loop {
         if let Err(error) = writer.write(&[1; 700_000]).await {
             break error;
@@ -127,9 +127,9 @@ async fn child_blobs() {
     assert!(matches!(error, BlobError::Full), "{error:?}");
     drop(writer);
     assert_eq!(fs::read_dir(dir.join("tmp")).unwrap().count(), 0);
-    let mut writer = blobs.create().await.unwrap();
+    let mut writer = blobs.create(&BlobRef::generate().unwrap()).await.unwrap();
     writer.write(&[1; 700_000]).await.unwrap();
-    writer.finish(&BlobRef::generate().unwrap()).await.unwrap();
+    writer.finish().await.unwrap();
 }
 
 #[test]

@@ -19,7 +19,7 @@ use std::time::{Duration, SystemTime};
 use async_trait::async_trait;
 use tokio::task::spawn_blocking;
 
-use super::{BlobError, BlobReader, BlobWriter, Blobs, CHUNK, ReadBlob, StoredBlob, WriteBlob};
+use super::{Access, BlobError, BlobReader, BlobWriter, Blobs, CHUNK, ReadBlob, StoredBlob, WriteBlob};
 use crate::durable::{self, TempFile};
 use crate::id::BlobRef;
 
@@ -76,16 +76,15 @@ impl DirectoryBlobs {
 
 #[async_trait]
 impl Blobs for DirectoryBlobs {
-    async fn create(&self) -> Result<BlobWriter, BlobError> {
-        let store = self.clone();
+    async fn create(&self, name: &BlobRef) -> Result<BlobWriter, BlobError> {
+        let (store, name) = (self.clone(), *name);
         off_thread(move || {
             store.room_for(CHUNK)?;
-            let name = format!(
-                "{}.tmp",
-                BlobRef::generate().map_err(|cause| BlobError::Unavailable(Box::new(cause)))?
-            );
-            let temp = TempFile::create_in(&store.root.join("tmp"), &name).map_err(failed)?;
-            let writer = DirectoryWriter { store, temp: Some(temp), buffer: Vec::new(), written: 0 };
+            // Not the blob's own name: another writer of the same blob must not be in the way before the end.
+            let random = BlobRef::generate().map_err(|cause| BlobError::Unavailable(Box::new(cause)))?;
+            let temp =
+                TempFile::create_in(&store.root.join("tmp"), &format!("{random}.tmp")).map_err(failed)?;
+            let writer = DirectoryWriter { store, name, temp: Some(temp), buffer: Vec::new(), written: 0 };
             Ok(Box::new(writer) as BlobWriter)
         })
         .await
@@ -113,10 +112,24 @@ impl Blobs for DirectoryBlobs {
         let root = Arc::clone(&self.root);
         off_thread(move || list(&root, age, limit).map_err(failed)).await
     }
+
+    async fn probe(&self, access: Access) -> Result<(), BlobError> {
+        let name = BlobRef::generate().map_err(|cause| BlobError::Unavailable(Box::new(cause)))?;
+        match access {
+            Access::Write => self.create(&name).await.map(drop),
+            Access::Read => match self.open(&name).await {
+                Ok(_) | Err(BlobError::Missing(_)) => Ok(()),
+                Err(error) => Err(error),
+            },
+            Access::Delete => self.delete(&name).await,
+            Access::List => self.list(Duration::MAX, 1).await.map(drop),
+        }
+    }
 }
 
 struct DirectoryWriter {
     store: DirectoryBlobs,
+    name: BlobRef,
     /// Absent while a blocking thread has it, and for good once such a step failed or was abandoned.
     temp: Option<TempFile>,
     buffer: Vec<u8>,
@@ -160,10 +173,10 @@ impl WriteBlob for DirectoryWriter {
         Ok(())
     }
 
-    async fn finish(mut self: Box<Self>, name: &BlobRef) -> Result<u64, BlobError> {
+    async fn finish(mut self: Box<Self>) -> Result<u64, BlobError> {
         self.flush().await?;
         let temp = self.temp.take().ok_or(BlobError::Interrupted)?;
-        let (path, name, written) = (self.store.path(name), *name, self.written);
+        let (path, name, written) = (self.store.path(&self.name), self.name, self.written);
         off_thread(move || {
             temp.publish(&path).map_err(|error| match error.kind() {
                 io::ErrorKind::AlreadyExists => BlobError::AlreadyThere(name),

@@ -7,19 +7,72 @@
 //! - Deleting what is not there is fine.
 //! - Writing and reading hold a bounded amount of memory, whatever the blob's size.
 //! - The store never looks inside a blob.
+//!
+//! | backend | for |
+//! |---|---|
+//! | [`DirectoryBlobs`] | roles on one machine |
+//! | [`S3Blobs`] | roles on several machines |
+//!
+//! # Orphans
+//!
+//! A blob that no message names any more, or never did, is an orphan: a process died between the two, or a deletion failed.
+//! Orphans are told by age alone, so that roles that know nothing of each other can collect them in one store:
+//!
+//! - A message is never acted on when it is older than [`MAX_MESSAGE_AGE`], by the date that its signer put in it: the bridge
+//!   sets such a submission aside, and the outlet such a delivery, before they open a blob. Redriving does not make it younger.
+//! - Its blobs were written before it was signed. So a blob is at least as old as any message that names it, and one older than
+//!   [`ORPHAN_AGE`] is named by none that is acted on, whichever intake, bridge or outlet wrote, reads or collects it.
+//! - The days between the two are for uploads, and for the clocks of signer, reader, store and collector, which may differ by
+//!   that much. [`S3Blobs`] also takes the store's clock or the collector's, whichever makes the blob younger.
+//! - A blob is never written again and never touched, so its age is that of its writing. Copied or restored, it is younger.
+//! - Collecting twice is fine: names are random and used once, and deleting what is not there is fine.
+//! - Withheld originals are named by reports that are kept for good: their store has no collection, and must not share a folder or
+//!   prefix with one that has.
 
+use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
 
 use crate::id::BlobRef;
 
+#[cfg(test)]
+mod contract;
 mod directory;
+mod s3;
 
 pub use directory::{DirectoryBlobs, DirectoryOptions};
+pub use s3::{BadS3Address, PART, PARTS, S3Address, S3Blobs, Secret};
 
 /// Largest piece that a writer passes on and a reader gives, in bytes.
 pub const CHUNK: usize = 1 << 20;
+
+/// Age at which no message is acted on any more.
+pub const MAX_MESSAGE_AGE: Duration = Duration::from_secs(365 * 86_400);
+/// Age at which no message that is acted on can name a blob.
+pub const ORPHAN_AGE: Duration = Duration::from_secs(400 * 86_400);
+
+/// Where a store is.
+#[derive(Debug, Clone)]
+pub enum BlobAddress {
+    /// A folder of this machine.
+    Directory(PathBuf),
+    /// A bucket.
+    S3(Box<S3Address>),
+}
+
+/// Something that a role needs to be allowed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// To write blobs.
+    Write,
+    /// To open blobs.
+    Read,
+    /// To delete blobs.
+    Delete,
+    /// To list blobs.
+    List,
+}
 
 /// A blob being written.
 pub type BlobWriter = Box<dyn WriteBlob>;
@@ -60,11 +113,11 @@ pub struct StoredBlob {
 /// A store of blobs.
 #[async_trait]
 pub trait Blobs: Send + Sync {
-    /// Begins a blob, which has no name yet.
+    /// Begins a blob, which nobody can open under its name before [`WriteBlob::finish`].
     ///
     /// # Errors
     /// [`BlobError::Full`], or the store cannot be used.
-    async fn create(&self) -> Result<BlobWriter, BlobError>;
+    async fn create(&self, name: &BlobRef) -> Result<BlobWriter, BlobError>;
 
     /// Opens a blob.
     ///
@@ -83,6 +136,12 @@ pub trait Blobs: Send + Sync {
     /// # Errors
     /// The store cannot be used.
     async fn list(&self, age: Duration, limit: usize) -> Result<Vec<StoredBlob>, BlobError>;
+
+    /// Tries an access, and leaves nothing behind.
+    ///
+    /// # Errors
+    /// What such an access would fail with.
+    async fn probe(&self, access: Access) -> Result<(), BlobError>;
 }
 
 /// Writes one blob. Dropped before [`finish`](Self::finish), everything written is removed.
@@ -94,11 +153,11 @@ pub trait WriteBlob: Send {
     /// [`BlobError::Full`], or the store cannot be used; the blob is then lost.
     async fn write(&mut self, bytes: &[u8]) -> Result<(), BlobError>;
 
-    /// Gives the blob its name; durable and visible when this returns `Ok`. Gives its size in bytes.
+    /// Ends the blob; durable and visible when this returns `Ok`. Gives its size in bytes.
     ///
     /// # Errors
     /// [`BlobError::AlreadyThere`], [`BlobError::Full`], or the store cannot be used; the blob is then lost.
-    async fn finish(self: Box<Self>, name: &BlobRef) -> Result<u64, BlobError>;
+    async fn finish(self: Box<Self>) -> Result<u64, BlobError>;
 }
 
 /// Reads one blob from its beginning.

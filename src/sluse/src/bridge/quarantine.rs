@@ -74,7 +74,8 @@ impl Bridge {
         };
         let place = BlobPlace { submission, index, direction: Direction::Quarantine };
         let mut sealer = BlobSealer::new(&place).map_err(Waits::ours)?;
-        let mut writer = self.quarantine_blobs.create().await.map_err(Waits::secure)?;
+        let blob = BlobRef::generate().map_err(Waits::ours)?;
+        let mut writer = self.quarantine_blobs.create(&blob).await.map_err(Waits::secure)?;
         let mut sealed = Vec::new();
         loop {
             match opening.next().await {
@@ -88,8 +89,7 @@ impl Bridge {
         }
         let done = sealer.finish(&mut sealed).map_err(Waits::ours)?;
         writer.write(&sealed).await.map_err(Waits::secure)?;
-        let blob = BlobRef::generate().map_err(Waits::ours)?;
-        writer.finish(&blob).await.map_err(Waits::secure)?;
+        writer.finish().await.map_err(Waits::secure)?;
         Ok(Some(Kept { blob, key: done.key, size: done.size, sha256: done.sha256.to_string() }))
     }
 }

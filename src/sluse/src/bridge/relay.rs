@@ -59,7 +59,8 @@ impl Bridge {
     async fn seal_file(&self, received: &Received, index: u32, bytes: &[u8]) -> Result<SealedFile, Waits> {
         let place = BlobPlace { submission: received.header.submission, index, direction: Direction::Secure };
         let mut sealer = BlobSealer::new(&place).map_err(Waits::ours)?;
-        let mut writer = self.secure_blobs.create().await.map_err(Waits::secure)?;
+        let blob = BlobRef::generate().map_err(Waits::ours)?;
+        let mut writer = self.secure_blobs.create(&blob).await.map_err(Waits::secure)?;
         let mut sealed = Vec::new();
         for chunk in bytes.chunks(CHUNK_BYTES) {
             sealer.update(chunk, &mut sealed).map_err(Waits::ours)?;
@@ -68,8 +69,7 @@ impl Bridge {
         }
         let done = sealer.finish(&mut sealed).map_err(Waits::ours)?;
         writer.write(&sealed).await.map_err(Waits::secure)?;
-        let blob = BlobRef::generate().map_err(Waits::ours)?;
-        writer.finish(&blob).await.map_err(Waits::secure)?;
+        writer.finish().await.map_err(Waits::secure)?;
         Ok(SealedFile { index, blob, key: done.key })
     }
 }

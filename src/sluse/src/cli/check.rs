@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use crate::blobs::Access::{self, Delete, List, Read, Write};
+use crate::blobs::BlobAddress;
 use crate::cli::{CommandError, Done};
 use crate::config::AnySettings;
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxLimits, Task};
@@ -21,7 +23,7 @@ pub(crate) async fn run(path: &Path) -> Result<Done, CommandError> {
     }
     match &settings {
         AnySettings::Intake(settings) => {
-            stores::blobs(&settings.blobs, settings.min_free_bytes)?;
+            check_blobs("blobs", &settings.blobs, settings.min_free_bytes, &[Write, Delete, List]).await?;
             stores::intake_ledger(&settings.ledger)?;
             if let Some((certificate, key)) = &settings.tls {
                 crate::http::tls_acceptor(certificate, key)?;
@@ -29,7 +31,7 @@ pub(crate) async fn run(path: &Path) -> Result<Done, CommandError> {
         }
         AnySettings::Bridge(settings) => check_bridge(settings).await?,
         AnySettings::Outlet(settings) => {
-            stores::blobs(&settings.blobs, 0)?;
+            check_blobs("blobs", &settings.blobs, 0, &[Read, Delete, List]).await?;
             stores::outlet_ledger(&settings.ledger)?;
             for destination in &settings.destinations {
                 stores::folder(&destination.folder)?;
@@ -44,9 +46,26 @@ pub(crate) async fn run(path: &Path) -> Result<Done, CommandError> {
     Ok(Done::Fully)
 }
 
+/// Tries everything that the role does with a store.
+async fn check_blobs(
+    key: &str,
+    address: &BlobAddress,
+    min_free_bytes: u64,
+    needed: &[Access],
+) -> Result<(), CommandError> {
+    let blobs = stores::blobs(address, min_free_bytes)?;
+    for access in needed {
+        blobs.probe(*access).await.map_err(|cause| format!("{key}: {cause}"))?;
+    }
+    let words = needed.iter().map(|access| format!("{access:?}").to_lowercase());
+    println!("ok  {key}: {}", words.collect::<Vec<_>>().join(", "));
+    Ok(())
+}
+
 async fn check_bridge(settings: &crate::config::bridge::Settings) -> Result<(), CommandError> {
-    stores::blobs(&settings.dmz_blobs, 0)?;
-    stores::blobs(&settings.secure_blobs, 0)?;
+    check_blobs("dmz_blobs", &settings.dmz_blobs, 0, &[Read, Delete]).await?;
+    check_blobs("secure_blobs", &settings.secure_blobs, 0, &[Write]).await?;
+    check_blobs("quarantine_blobs", &settings.quarantine_blobs, 0, &[Write]).await?;
     let limits = SandboxLimits::from(&settings.policy.worker);
     let sandbox = Sandbox::new(SandboxConfig::new(limits, settings.yara_rules.as_str().into()))?;
     while sandbox.start(Task::default()).await?.next().await?.is_some() {}

@@ -7,6 +7,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use sluse_envelope::{PrivateKeyRing, PublicKey, SigningKey, Suite, VerifyingKeyRing};
 
+use crate::blobs::{BlobAddress, MAX_MESSAGE_AGE};
 use crate::config::{ConfigError, Source, address, keys};
 use crate::contract::Contracts;
 use crate::policy::{Policy, yara_rules};
@@ -17,10 +18,10 @@ use crate::scan::{AddressError, ClamdAddress};
 struct File {
     rules_dir: PathBuf,
     dmz_queue: String,
-    dmz_blobs: String,
+    dmz_blobs: address::Written,
     secure_queue: String,
-    secure_blobs: String,
-    quarantine_blobs: String,
+    secure_blobs: address::Written,
+    quarantine_blobs: address::Written,
     audit_dir: PathBuf,
     signing_key_file: PathBuf,
     private_key_files: Vec<PathBuf>,
@@ -87,14 +88,14 @@ pub struct Settings {
     pub yara_rules: String,
     /// The DMZ's queue database.
     pub dmz_queue: PathBuf,
-    /// The DMZ's blob directory.
-    pub dmz_blobs: PathBuf,
+    /// The DMZ's blob store.
+    pub dmz_blobs: BlobAddress,
     /// The secure zone's queue database.
     pub secure_queue: PathBuf,
-    /// The secure zone's blob directory.
-    pub secure_blobs: PathBuf,
-    /// Blob directory for withheld originals.
-    pub quarantine_blobs: PathBuf,
+    /// The secure zone's blob store.
+    pub secure_blobs: BlobAddress,
+    /// Blob store for withheld originals.
+    pub quarantine_blobs: BlobAddress,
     /// Audit log.
     pub audit: PathBuf,
     /// Signs what is relayed, outcomes and reports.
@@ -148,10 +149,10 @@ impl Settings {
             policy: Policy::load(&rules)?,
             yara_rules: yara_rules(&rules)?,
             dmz_queue: address::queue_database(&source, "dmz_queue", &file.dmz_queue)?,
-            dmz_blobs: address::blob_directory(&source, "dmz_blobs", &file.dmz_blobs)?,
+            dmz_blobs: address::blobs(&source, "dmz_blobs", file.dmz_blobs)?,
             secure_queue: address::queue_database(&source, "secure_queue", &file.secure_queue)?,
-            secure_blobs: address::blob_directory(&source, "secure_blobs", &file.secure_blobs)?,
-            quarantine_blobs: address::blob_directory(&source, "quarantine_blobs", &file.quarantine_blobs)?,
+            secure_blobs: address::blobs(&source, "secure_blobs", file.secure_blobs)?,
+            quarantine_blobs: address::blobs(&source, "quarantine_blobs", file.quarantine_blobs)?,
             audit: source.resolve(&file.audit_dir),
             signing_key: keys::signing(&source, &file.signing_key_file)?,
             private_keys: keys::ring(&source, "private_key_files", &file.private_key_files)?,
@@ -177,7 +178,10 @@ impl Settings {
                 file.memory_budget_bytes,
                 (1 << 20)..=(1 << 40),
             )?,
-            max_age: Duration::from_secs(source.within("max_age_days", file.max_age_days, 1..=365)? * 86_400),
+            max_age: Duration::from_secs(
+                source.within("max_age_days", file.max_age_days, 1..=MAX_MESSAGE_AGE.as_secs() / 86_400)?
+                    * 86_400,
+            ),
             max_attempts: u32::try_from(source.within(
                 "max_attempts",
                 file.max_attempts.into(),

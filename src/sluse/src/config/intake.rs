@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use sluse_envelope::{PublicKey, SigningKey, VerifyingKeyRing};
 
+use crate::blobs::BlobAddress;
 use crate::config::{ConfigError, Source, address, keys};
 use crate::contract::Contracts;
 use crate::id::CodeWord;
@@ -20,7 +21,7 @@ struct File {
     tls_key_file: Option<PathBuf>,
     rules_dir: PathBuf,
     queue: String,
-    blobs: String,
+    blobs: address::Written,
     ledger_file: PathBuf,
     audit_dir: PathBuf,
     signing_key_file: PathBuf,
@@ -73,8 +74,8 @@ pub struct Settings {
     pub contracts: Contracts,
     /// The DMZ's queue database.
     pub queue: PathBuf,
-    /// The DMZ's blob directory.
-    pub blobs: PathBuf,
+    /// The DMZ's blob store.
+    pub blobs: BlobAddress,
     /// Ids, states and receipts.
     pub ledger: PathBuf,
     /// Audit log.
@@ -128,7 +129,7 @@ impl Settings {
             tls,
             contracts,
             queue: address::queue_database(&source, "queue", &file.queue)?,
-            blobs: address::blob_directory(&source, "blobs", &file.blobs)?,
+            blobs: address::blobs(&source, "blobs", file.blobs)?,
             ledger: source.resolve(&file.ledger_file),
             audit: source.resolve(&file.audit_dir),
             signing_key: keys::signing(&source, &file.signing_key_file)?,

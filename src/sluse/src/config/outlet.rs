@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde::Deserialize;
 use sluse_envelope::{PrivateKeyRing, SigningKey, VerifyingKeyRing};
 
+use crate::blobs::BlobAddress;
 use crate::config::{ConfigError, Source, address, keys};
 use crate::contract::is_plain_name;
 use crate::id::CodeWord;
@@ -16,7 +17,7 @@ use crate::id::CodeWord;
 #[serde(deny_unknown_fields)]
 struct File {
     queue: String,
-    blobs: String,
+    blobs: address::Written,
     ledger_file: PathBuf,
     audit_dir: PathBuf,
     signing_key_file: PathBuf,
@@ -51,8 +52,8 @@ pub struct Destination {
 pub struct Settings {
     /// The secure zone's queue database.
     pub queue: PathBuf,
-    /// The secure zone's blob directory.
-    pub blobs: PathBuf,
+    /// The secure zone's blob store.
+    pub blobs: BlobAddress,
     /// Delivered ids.
     pub ledger: PathBuf,
     /// Audit log.
@@ -86,7 +87,7 @@ impl Settings {
         let remember_days = source.within("remember_days", file.remember_days, 366..=3650)?;
         Ok(Self {
             queue: address::queue_database(&source, "queue", &file.queue)?,
-            blobs: address::blob_directory(&source, "blobs", &file.blobs)?,
+            blobs: address::blobs(&source, "blobs", file.blobs)?,
             ledger: source.resolve(&file.ledger_file),
             audit: source.resolve(&file.audit_dir),
             signing_key: keys::signing(&source, &file.signing_key_file)?,

@@ -117,8 +117,8 @@ impl Sink {
     async fn create(blobs: &Arc<dyn Blobs>, id: SubmissionId, index: u32) -> Result<Self, Problem> {
         let sealer = BlobSealer::new(&BlobPlace { submission: id, index, direction: Direction::Dmz })
             .map_err(|cause| ours("seal", &cause))?;
-        let writer = blobs.create().await.map_err(|cause| storage("create a blob", &cause))?;
         let blob = BlobRef::generate().map_err(|cause| ours("seal", &cause))?;
+        let writer = blobs.create(&blob).await.map_err(|cause| storage("create a blob", &cause))?;
         Ok(Self { sealer, sealed: Vec::new(), blob, writer })
     }
 
@@ -138,7 +138,7 @@ impl Sink {
     async fn finish(mut self, name: String, media_type: String) -> Result<Attachment, Problem> {
         let done = self.sealer.finish(&mut self.sealed).map_err(|cause| ours("seal", &cause))?;
         self.writer.write(&self.sealed).await.map_err(|cause| storage("write a blob", &cause))?;
-        self.writer.finish(&self.blob).await.map_err(|cause| storage("keep a blob", &cause))?;
+        self.writer.finish().await.map_err(|cause| storage("keep a blob", &cause))?;
         Ok(Attachment {
             name,
             media_type,

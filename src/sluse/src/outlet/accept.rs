@@ -3,12 +3,18 @@
 //! The sealed message is signed, and inside it the manifest is signed by itself, because the manifest goes on to the case
 //! system with its signature. Both must be a listed bridge's; id and destination must be the same all the way.
 
-use sluse_envelope::jws;
-use sluse_envelope::{Direction, SealedMessage, Suite};
+use std::time::Duration;
 
+use sluse_envelope::jws;
+use sluse_envelope::{AgeError, Direction, SealedMessage, Suite, UnixMillis};
+
+use crate::blobs::MAX_MESSAGE_AGE;
 use crate::config::outlet::{Destination, Settings};
 use crate::model::delivery::{Delivery, File, Manifest, SealedFile};
 use crate::outlet::Stopped;
+
+/// How far the bridge's clock may be ahead of the outlet's.
+const MAX_CLOCK_SKEW: Duration = Duration::from_secs(86_400);
 
 /// A delivery whose origin and shape are proved.
 ///
@@ -55,6 +61,7 @@ pub(super) fn accept(
     let verified = message
         .verify(&settings.bridge_keys)
         .map_err(|cause| unusable("not_signed_by_a_listed_bridge", cause.to_string()))?;
+    check_age(verified.header().created, UnixMillis::now())?;
     let opened = verified
         .open(&settings.private_keys, Direction::Secure, Suite::ALL)
         .map_err(|cause| unusable("cannot_be_opened", cause.to_string()))?;
@@ -90,10 +97,49 @@ pub(super) fn accept(
     Ok(Accepted { files, manifest_json: delivery.manifest, signature: delivery.signature, manifest })
 }
 
+/// Refuses a delivery so old that its blobs may be collected orphans, and its id forgotten by the ledger: see [`crate::blobs`].
+fn check_age(created: UnixMillis, now: UnixMillis) -> Result<(), Stopped> {
+    created.check_age(now, MAX_MESSAGE_AGE, MAX_CLOCK_SKEW).map_err(|cause| match cause {
+        AgeError::TooOld { .. } => {
+            Stopped::Unusable { code: "over_the_maximum_age", cause: cause.to_string() }
+        }
+        AgeError::FromFuture { .. } => {
+            Stopped::waits(format!("the bridge's clock or ours is wrong: {cause}"))
+        }
+    })
+}
+
 /// A name that stays in its folder and does not stand for the manifest.
 fn is_safe(name: &str) -> bool {
     !name.is_empty()
         && !name.starts_with('.')
         && !name.contains(['/', '\\', '\0', ':'])
         && !name.to_lowercase().starts_with("manifest.")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blobs::ORPHAN_AGE;
+
+    const DAY: u64 = 86_400_000;
+
+    #[test]
+    fn a_delivery_whose_blobs_may_be_gone_is_set_aside() {
+        let now = UnixMillis(20_000 * DAY);
+        let made = |days: u64| check_age(UnixMillis(now.0 - days * DAY), now);
+        made(365).unwrap();
+        assert!(matches!(made(366), Err(Stopped::Unusable { code: "over_the_maximum_age", .. })));
+        assert!(
+            ORPHAN_AGE >= MAX_MESSAGE_AGE + 30 * MAX_CLOCK_SKEW,
+            "no time is left for clocks and uploads"
+        );
+    }
+
+    #[test]
+    fn a_delivery_from_the_future_waits() {
+        let ahead = check_age(UnixMillis(2 * DAY), UnixMillis(DAY - 1));
+        assert!(matches!(ahead, Err(Stopped::Waits(_))));
+        check_age(UnixMillis(2 * DAY), UnixMillis(DAY)).unwrap();
+    }
 }
