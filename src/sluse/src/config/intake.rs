@@ -8,9 +8,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use sluse_envelope::{PublicKey, SigningKey, VerifyingKeyRing};
 
-use crate::config::{ConfigError, Source, address, keys};
+use crate::config::address::Written;
+use crate::config::{ConfigError, Source, address, keys, ledger};
 use crate::contract::Contracts;
 use crate::id::CodeWord;
+use crate::ledger::LedgerAddress;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,7 +23,7 @@ struct File {
     rules_dir: PathBuf,
     queue: String,
     blobs: String,
-    ledger_file: PathBuf,
+    ledger: Written,
     audit_dir: PathBuf,
     signing_key_file: PathBuf,
     bridge_public_key_file: PathBuf,
@@ -76,7 +78,7 @@ pub struct Settings {
     /// The DMZ's blob directory.
     pub blobs: PathBuf,
     /// Ids, states and receipts.
-    pub ledger: PathBuf,
+    pub ledger: LedgerAddress,
     /// Audit log.
     pub audit: PathBuf,
     /// Signs receipts and sealed messages.
@@ -129,7 +131,7 @@ impl Settings {
             contracts,
             queue: address::queue_database(&source, "queue", &file.queue)?,
             blobs: address::blob_directory(&source, "blobs", &file.blobs)?,
-            ledger: source.resolve(&file.ledger_file),
+            ledger: ledger::ledger(&source, file.ledger)?,
             audit: source.resolve(&file.audit_dir),
             signing_key: keys::signing(&source, &file.signing_key_file)?,
             bridge_key: keys::public(&source, &file.bridge_public_key_file)?,

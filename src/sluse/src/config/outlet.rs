@@ -8,16 +8,18 @@ use std::time::Duration;
 use serde::Deserialize;
 use sluse_envelope::{PrivateKeyRing, SigningKey, VerifyingKeyRing};
 
-use crate::config::{ConfigError, Source, address, keys};
+use crate::config::address::Written;
+use crate::config::{ConfigError, Source, address, keys, ledger};
 use crate::contract::is_plain_name;
 use crate::id::CodeWord;
+use crate::ledger::LedgerAddress;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     queue: String,
     blobs: String,
-    ledger_file: PathBuf,
+    ledger: Written,
     audit_dir: PathBuf,
     signing_key_file: PathBuf,
     private_key_files: Vec<PathBuf>,
@@ -54,7 +56,7 @@ pub struct Settings {
     /// The secure zone's blob directory.
     pub blobs: PathBuf,
     /// Delivered ids.
-    pub ledger: PathBuf,
+    pub ledger: LedgerAddress,
     /// Audit log.
     pub audit: PathBuf,
     /// Signs the audit log.
@@ -87,7 +89,7 @@ impl Settings {
         Ok(Self {
             queue: address::queue_database(&source, "queue", &file.queue)?,
             blobs: address::blob_directory(&source, "blobs", &file.blobs)?,
-            ledger: source.resolve(&file.ledger_file),
+            ledger: ledger::ledger(&source, file.ledger)?,
             audit: source.resolve(&file.audit_dir),
             signing_key: keys::signing(&source, &file.signing_key_file)?,
             private_keys: keys::ring(&source, "private_key_files", &file.private_key_files)?,

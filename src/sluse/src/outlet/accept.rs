@@ -4,7 +4,7 @@
 //! system with its signature. Both must be a listed bridge's; id and destination must be the same all the way.
 
 use sluse_envelope::jws;
-use sluse_envelope::{Direction, SealedMessage, Suite};
+use sluse_envelope::{Direction, SealedMessage, Sha256, Suite};
 
 use crate::config::outlet::{Destination, Settings};
 use crate::model::delivery::{Delivery, File, Manifest, SealedFile};
@@ -35,6 +35,15 @@ impl Accepted {
     /// `manifest.sig`.
     pub(super) fn signature(&self) -> &str {
         &self.signature
+    }
+
+    /// A digest of what the citizen sent; the same however often and by whom it was sealed and examined.
+    pub(super) fn content(&self) -> Result<[u8; 32], serde_json::Error> {
+        let Manifest { form, version, fields, reply_to, attachments, .. } = &self.manifest;
+        let sent: Vec<(&str, u64)> =
+            attachments.iter().map(|a| (a.original_sha256.as_str(), a.original_size)).collect();
+        let json = serde_json::to_vec(&(form, version, fields, reply_to, sent))?;
+        Ok(Sha256::of(&json).to_bytes())
     }
 
     /// Delivered files and where their sealed bytes are.
