@@ -10,4 +10,5 @@ mod crash;
 mod errors;
 mod sanitize;
 mod scanner_faults;
+mod shared_ledgers;
 mod town;
