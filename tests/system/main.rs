@@ -14,5 +14,6 @@ mod scanner_faults;
 #[path = "../../src/sluse/src/blobs/s3/tests/server.rs"]
 #[allow(dead_code)]
 mod server;
+mod shared_ledgers;
 mod signed;
 mod town;

@@ -88,11 +88,12 @@ impl Town {
         }
     }
 
-    /// Starts a role and waits until it is ready.
+    /// Starts a role and waits until it is ready. A second instance is called such as `intake-b`.
     pub(crate) fn start(&mut self, role: &'static str) {
         let log = self.log_path(role);
         let seen = fs::read_to_string(&log).map_or(0, |text| text.len());
-        let child = self.command(&["run", role, "--config", &self.config(role)]);
+        let kind = role.trim_end_matches("-b");
+        let child = self.command(&["run", kind, "--config", &self.config(role)]);
         self.spawn(role, child);
         eventually(&format!("{role} is ready"), || {
             let text = fs::read_to_string(&log).ok()?;
@@ -122,7 +123,7 @@ impl Town {
 
     /// Path of a role's configuration.
     pub(crate) fn config(&self, role: &str) -> String {
-        let zone = match role {
+        let zone = match role.trim_end_matches("-b") {
             "intake" => "dmz",
             "bridge" => "bridge",
             _ => "secure",
@@ -161,8 +162,13 @@ impl Town {
 
     /// Address of the running intake.
     pub(crate) fn intake(&self) -> String {
+        self.listens("intake")
+    }
+
+    /// Address of a running intake.
+    pub(crate) fn listens(&self, intake: &str) -> String {
         let ready: Value = self
-            .log("intake")
+            .log(intake)
             .lines()
             .rev()
             .filter_map(|line| serde_json::from_str::<Value>(line).ok())

@@ -59,11 +59,11 @@ pub async fn role(role: Role, path: &Path) -> Result<(), RunError> {
         Role::Intake => {
             let settings = config::intake::Settings::load(path)?;
             let listener = listen(settings.listen).await?;
-            Intake::open(settings)?.run(listener, shutdown).await?;
+            Intake::open(settings).await?.run(listener, shutdown).await?;
         }
         Role::Bridge => Bridge::open(config::bridge::Settings::load(path)?)?.run(shutdown).await,
-        Role::Outlet => Outlet::open(config::outlet::Settings::load(path)?)?.run(shutdown).await,
-        Role::Console => Console::open(config::console::Settings::load(path)?)?.run(shutdown).await,
+        Role::Outlet => Outlet::open(config::outlet::Settings::load(path)?).await?.run(shutdown).await,
+        Role::Console => Console::open(config::console::Settings::load(path)?).await?.run(shutdown).await,
     }
     tracing::info!("stopped");
     Ok(())

@@ -10,10 +10,10 @@ use crate::audit::{AuditError, AuditLog, AuditOptions, Role};
 use crate::blobs::{BlobAddress, BlobError, Blobs, DirectoryBlobs, DirectoryOptions, ORPHAN_AGE, S3Blobs};
 use crate::http::TlsError;
 use crate::id::CodeWord;
-use crate::ledger::LedgerError;
 use crate::ledger::intake::IntakeLedger;
 use crate::ledger::outlet::OutletLedger;
 use crate::ledger::reports::Reports;
+use crate::ledger::{LedgerAddress, LedgerError, intake, outlet, reports};
 use crate::queue::{Queue, QueueOptions, SqliteQueues};
 use crate::sandbox;
 use crate::schema::SchemaError;
@@ -117,21 +117,29 @@ pub(crate) async fn close_audit(audit: &AuditLog) {
 }
 
 /// Opens intake's ledger.
-pub(crate) fn intake_ledger(file: &Path) -> Result<IntakeLedger, StartError> {
-    parent(file)?;
-    Ok(IntakeLedger::open(file)?)
+pub(crate) async fn intake_ledger(address: &LedgerAddress) -> Result<Arc<dyn IntakeLedger>, StartError> {
+    ledger_folder(address)?;
+    Ok(intake::open(address).await?)
 }
 
 /// Opens the outlet's ledger.
-pub(crate) fn outlet_ledger(file: &Path) -> Result<OutletLedger, StartError> {
-    parent(file)?;
-    Ok(OutletLedger::open(file)?)
+pub(crate) async fn outlet_ledger(address: &LedgerAddress) -> Result<Arc<dyn OutletLedger>, StartError> {
+    ledger_folder(address)?;
+    Ok(outlet::open(address).await?)
 }
 
 /// Opens the console's ledger of reports.
-pub(crate) fn report_ledger(file: &Path) -> Result<Reports, StartError> {
-    parent(file)?;
-    Ok(Reports::open(file)?)
+pub(crate) async fn report_ledger(address: &LedgerAddress) -> Result<Arc<dyn Reports>, StartError> {
+    ledger_folder(address)?;
+    Ok(reports::open(address).await?)
+}
+
+/// Makes the folder of a ledger's file.
+fn ledger_folder(address: &LedgerAddress) -> Result<(), StartError> {
+    match address {
+        LedgerAddress::Sqlite(file) => parent(file),
+        LedgerAddress::Postgres(_) => Ok(()),
+    }
 }
 
 /// Makes the folder that a file lies in.

@@ -24,7 +24,7 @@ pub(crate) async fn run(path: &Path) -> Result<Done, CommandError> {
     match &settings {
         AnySettings::Intake(settings) => {
             check_blobs("blobs", &settings.blobs, settings.min_free_bytes, &[Write, Delete, List]).await?;
-            stores::intake_ledger(&settings.ledger)?;
+            stores::intake_ledger(&settings.ledger).await?;
             if let Some((certificate, key)) = &settings.tls {
                 crate::http::tls_acceptor(certificate, key)?;
             }
@@ -32,14 +32,14 @@ pub(crate) async fn run(path: &Path) -> Result<Done, CommandError> {
         AnySettings::Bridge(settings) => check_bridge(settings).await?,
         AnySettings::Outlet(settings) => {
             check_blobs("blobs", &settings.blobs, 0, &[Read, Delete, List]).await?;
-            stores::outlet_ledger(&settings.ledger)?;
+            stores::outlet_ledger(&settings.ledger).await?;
             for destination in &settings.destinations {
                 stores::folder(&destination.folder)?;
                 println!("ok  destination {}", destination.name);
             }
         }
         AnySettings::Console(settings) => {
-            stores::report_ledger(&settings.ledger)?;
+            stores::report_ledger(&settings.ledger).await?;
         }
     }
     println!("fit");

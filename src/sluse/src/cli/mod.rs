@@ -13,6 +13,7 @@ mod check;
 mod examiner;
 mod init;
 mod inspect;
+mod ledger;
 mod output;
 mod quarantine;
 mod queue;
@@ -98,6 +99,9 @@ enum Command {
     /// Check an audit log.
     #[command(subcommand)]
     Audit(audit::Command),
+    /// Make the tables of a ledger that several instances share on PostgreSQL.
+    #[command(subcommand)]
+    Ledger(ledger::Command),
     /// Say how a role's stores are: queue depths, age of the oldest, outcomes.
     #[command(after_help = "Example: sluse status --config dmz/intake.toml")]
     Status {
@@ -140,6 +144,7 @@ fn with_runtime(command: Command) -> Result<Done, CommandError> {
             Command::Queue(command) => queue::run(command).await,
             Command::Quarantine(command) => quarantine::run(command).await,
             Command::Audit(command) => audit::run(&command),
+            Command::Ledger(command) => ledger::run(command).await,
             Command::Status { config, json } => status::run(&config, json).await,
             Command::Sanitize(arguments) => sanitize::run(arguments).await,
             Command::Inspect(arguments) => inspect::run(arguments).await,

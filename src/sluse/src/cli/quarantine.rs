@@ -59,7 +59,7 @@ pub(crate) async fn run(command: Command) -> Result<Done, CommandError> {
 
 async fn list(config: &std::path::Path, json: bool) -> Result<Done, CommandError> {
     let settings = Settings::load(config)?;
-    let ledger = stores::report_ledger(&settings.ledger)?;
+    let ledger = stores::report_ledger(&settings.ledger).await?;
     let mut lines = Vec::new();
     for kept in ledger.list(None, None, LISTED).await? {
         let Some((_, sealed)) = ledger.find(kept.id).await? else { continue };
@@ -107,7 +107,7 @@ async fn list(config: &std::path::Path, json: bool) -> Result<Done, CommandError
 
 async fn show(config: &std::path::Path, json: bool, id: SubmissionId) -> Result<Done, CommandError> {
     let settings = Settings::load(config)?;
-    let ledger = stores::report_ledger(&settings.ledger)?;
+    let ledger = stores::report_ledger(&settings.ledger).await?;
     let (_, sealed) = ledger
         .find(id)
         .await?

@@ -40,7 +40,7 @@ pub(crate) async fn run(config: &Path, json: bool) -> Result<Done, CommandError>
         });
     }
     if let AnySettings::Intake(settings) = &settings {
-        let counts = stores::intake_ledger(&settings.ledger)?.counts().await?;
+        let counts = stores::intake_ledger(&settings.ledger).await?.counts().await?;
         status.submissions =
             counts.into_iter().map(|(state, count)| (state.as_str().to_owned(), count)).collect();
     }

@@ -5,13 +5,15 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use sluse_envelope::{PrivateKeyRing, VerifyingKeyRing};
 
-use crate::config::{ConfigError, Source, address, keys};
+use crate::config::address::Written;
+use crate::config::{ConfigError, Source, address, keys, ledger};
+use crate::ledger::LedgerAddress;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     queue: String,
-    ledger_file: PathBuf,
+    ledger: Written,
     private_key_files: Vec<PathBuf>,
     bridge_verify_key_files: Vec<PathBuf>,
 }
@@ -22,7 +24,7 @@ pub struct Settings {
     /// The secure zone's queue database.
     pub queue: PathBuf,
     /// Sealed reports.
-    pub ledger: PathBuf,
+    pub ledger: LedgerAddress,
     /// Opens reports and quarantined originals.
     pub private_keys: PrivateKeyRing,
     /// Bridges whose reports are believed.
@@ -38,7 +40,7 @@ impl Settings {
         let (source, file): (Source, File) = Source::read(path)?;
         Ok(Self {
             queue: address::queue_database(&source, "queue", &file.queue)?,
-            ledger: source.resolve(&file.ledger_file),
+            ledger: ledger::ledger(&source, file.ledger)?,
             private_keys: keys::ring(&source, "private_key_files", &file.private_key_files)?,
             bridge_keys: keys::verifying(&source, "bridge_verify_key_files", &file.bridge_verify_key_files)?,
         })

@@ -9,9 +9,11 @@ use serde::Deserialize;
 use sluse_envelope::{PublicKey, SigningKey, VerifyingKeyRing};
 
 use crate::blobs::BlobAddress;
-use crate::config::{ConfigError, Source, address, keys};
+use crate::config::address::Written;
+use crate::config::{ConfigError, Source, address, keys, ledger};
 use crate::contract::Contracts;
 use crate::id::CodeWord;
+use crate::ledger::LedgerAddress;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -21,8 +23,8 @@ struct File {
     tls_key_file: Option<PathBuf>,
     rules_dir: PathBuf,
     queue: String,
-    blobs: address::Written,
-    ledger_file: PathBuf,
+    blobs: Written,
+    ledger: Written,
     audit_dir: PathBuf,
     signing_key_file: PathBuf,
     bridge_public_key_file: PathBuf,
@@ -77,7 +79,7 @@ pub struct Settings {
     /// The DMZ's blob store.
     pub blobs: BlobAddress,
     /// Ids, states and receipts.
-    pub ledger: PathBuf,
+    pub ledger: LedgerAddress,
     /// Audit log.
     pub audit: PathBuf,
     /// Signs receipts and sealed messages.
@@ -130,7 +132,7 @@ impl Settings {
             contracts,
             queue: address::queue_database(&source, "queue", &file.queue)?,
             blobs: address::blobs(&source, "blobs", file.blobs)?,
-            ledger: source.resolve(&file.ledger_file),
+            ledger: ledger::ledger(&source, file.ledger)?,
             audit: source.resolve(&file.audit_dir),
             signing_key: keys::signing(&source, &file.signing_key_file)?,
             bridge_key: keys::public(&source, &file.bridge_public_key_file)?,

@@ -7,6 +7,7 @@
 //! | [`bridge`] | `bridge.toml` |
 //! | [`outlet`] | `outlet.toml` |
 //! | [`console`] | `console.toml` |
+//! | [`owner`] | for `sluse ledger migrate` |
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -21,7 +22,9 @@ pub mod bridge;
 pub mod console;
 pub mod intake;
 pub mod keys;
+pub(crate) mod ledger;
 pub mod outlet;
+pub mod owner;
 
 /// Why a configuration cannot be used. Always the operator's to mend.
 #[derive(Debug, thiserror::Error)]

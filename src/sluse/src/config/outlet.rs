@@ -9,16 +9,18 @@ use serde::Deserialize;
 use sluse_envelope::{PrivateKeyRing, SigningKey, VerifyingKeyRing};
 
 use crate::blobs::BlobAddress;
-use crate::config::{ConfigError, Source, address, keys};
+use crate::config::address::Written;
+use crate::config::{ConfigError, Source, address, keys, ledger};
 use crate::contract::is_plain_name;
 use crate::id::CodeWord;
+use crate::ledger::LedgerAddress;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     queue: String,
-    blobs: address::Written,
-    ledger_file: PathBuf,
+    blobs: Written,
+    ledger: Written,
     audit_dir: PathBuf,
     signing_key_file: PathBuf,
     private_key_files: Vec<PathBuf>,
@@ -55,7 +57,7 @@ pub struct Settings {
     /// The secure zone's blob store.
     pub blobs: BlobAddress,
     /// Delivered ids.
-    pub ledger: PathBuf,
+    pub ledger: LedgerAddress,
     /// Audit log.
     pub audit: PathBuf,
     /// Signs the audit log.
@@ -88,7 +90,7 @@ impl Settings {
         Ok(Self {
             queue: address::queue_database(&source, "queue", &file.queue)?,
             blobs: address::blobs(&source, "blobs", file.blobs)?,
-            ledger: source.resolve(&file.ledger_file),
+            ledger: ledger::ledger(&source, file.ledger)?,
             audit: source.resolve(&file.audit_dir),
             signing_key: keys::signing(&source, &file.signing_key_file)?,
             private_keys: keys::ring(&source, "private_key_files", &file.private_key_files)?,

@@ -23,7 +23,7 @@ const RETRY: Duration = Duration::from_secs(2);
 pub struct Console {
     settings: Settings,
     reports: Arc<dyn Queue>,
-    ledger: Reports,
+    ledger: Arc<dyn Reports>,
 }
 
 /// Why a report cannot be shown.
@@ -49,11 +49,11 @@ impl Console {
     ///
     /// # Errors
     /// When a store cannot be opened.
-    pub fn open(settings: Settings) -> Result<Arc<Self>, stores::StartError> {
+    pub async fn open(settings: Settings) -> Result<Arc<Self>, stores::StartError> {
         let database = stores::queues(&settings.queue)?;
         Ok(Arc::new(Self {
             reports: stores::queue(&database, &CodeWord::constant(REPORTS)),
-            ledger: stores::report_ledger(&settings.ledger)?,
+            ledger: stores::report_ledger(&settings.ledger).await?,
             settings,
         }))
     }
@@ -63,7 +63,7 @@ impl Console {
         tracing::info!("console is ready");
         loop {
             let leased = tokio::select! {
-                () = shutdown.cancelled() => return,
+                () = shutdown.cancelled() => break,
                 leased = self.reports.lease(BATCH, LEASE_WAIT) => leased,
             };
             match leased {
@@ -78,6 +78,7 @@ impl Console {
                 }
             }
         }
+        self.ledger.close().await;
     }
 
     /// Keeps a report as it is, once its signature is a listed bridge's.

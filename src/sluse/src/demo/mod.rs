@@ -124,12 +124,13 @@ impl Roles {
         clamd: Option<ClamdAddress>,
         shutdown: &CancellationToken,
     ) -> Result<Self, DemoError> {
-        let intake = Intake::open(config::intake::Settings::load(&zones.dmz.join("intake.toml"))?)?;
+        let intake = Intake::open(config::intake::Settings::load(&zones.dmz.join("intake.toml"))?).await?;
         let mut settings = config::bridge::Settings::load(&zones.bridge.join("bridge.toml"))?;
         settings.clamd = clamd;
         let bridge = Bridge::open(settings)?;
-        let outlet = Outlet::open(config::outlet::Settings::load(&zones.secure.join("outlet.toml"))?)?;
-        let console = Console::open(config::console::Settings::load(&zones.secure.join("console.toml"))?)?;
+        let outlet = Outlet::open(config::outlet::Settings::load(&zones.secure.join("outlet.toml"))?).await?;
+        let console =
+            Console::open(config::console::Settings::load(&zones.secure.join("console.toml"))?).await?;
 
         let listener = run::listen(std::net::SocketAddr::from(([127, 0, 0, 1], 0))).await?;
         let address = listener.local_addr()?;
@@ -178,7 +179,7 @@ async fn show_samples(zones: &Zones, portal: &Portal) -> Result<(), DemoError> {
 /// What the secure zone has of a submission: a delivered manifest or a report.
 async fn evidence(zones: &Zones, id: SubmissionId) -> Result<String, DemoError> {
     let console = config::console::Settings::load(&zones.secure.join("console.toml"))?;
-    let reports = stores::report_ledger(&console.ledger)?;
+    let reports = stores::report_ledger(&console.ledger).await?;
     loop {
         for destination in ["building-cases", "parking"] {
             let folder = zones.secure.join("delivered").join(destination).join(id.to_string());

@@ -6,13 +6,13 @@
 //! |---|---|
 //! | `auth` | who is calling? |
 //! | `submit` | how does a submission become durable? |
-//! | `multipart`, `attachment`, `receipt` | the steps of it |
+//! | `multipart`, `attachment`, `claim`, `receipt` | the steps of it |
 //! | `status` | what became of a submission? |
 //! | `outcomes` | how does intake learn that? |
 //! | `problem` | what is a portal told when it goes wrong? |
 
-use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
@@ -33,6 +33,7 @@ use crate::{http, stores};
 
 mod attachment;
 mod auth;
+mod claim;
 mod multipart;
 mod outcomes;
 mod problem;
@@ -42,6 +43,8 @@ mod submit;
 
 /// Time between two runs of forgetting and orphan collection.
 const HOUSEKEEPING: Duration = Duration::from_secs(3600);
+/// Submissions forgotten at once, so that the ledger is not held up.
+const FORGOTTEN: u32 = 1000;
 
 /// A running intake.
 pub struct Intake {
@@ -50,10 +53,10 @@ pub struct Intake {
     queue: Arc<dyn Queue>,
     outcomes: Arc<dyn Queue>,
     blobs: Arc<dyn Blobs>,
-    ledger: IntakeLedger,
+    ledger: Arc<dyn IntakeLedger>,
     audit: AuditLog,
     uploads: Arc<Semaphore>,
-    claims: Claims,
+    claims: claim::Claims,
 }
 
 impl Intake {
@@ -61,7 +64,7 @@ impl Intake {
     ///
     /// # Errors
     /// When a store cannot be opened.
-    pub fn open(settings: Settings) -> Result<Arc<Self>, stores::StartError> {
+    pub async fn open(settings: Settings) -> Result<Arc<Self>, stores::StartError> {
         let mut schemas = HashMap::new();
         for contract in settings.contracts.iter() {
             let schema = Schema::parse(&contract.schema)
@@ -74,10 +77,10 @@ impl Intake {
             queue: stores::queue(&queues, &CodeWord::constant(SUBMISSIONS)),
             outcomes: stores::queue(&queues, &CodeWord::constant(OUTCOMES)),
             blobs: stores::blobs(&settings.blobs, settings.min_free_bytes)?,
-            ledger: stores::intake_ledger(&settings.ledger)?,
+            ledger: stores::intake_ledger(&settings.ledger).await?,
             audit: stores::audit(&settings.audit, Role::Intake, &settings.signing_key)?,
             uploads: Arc::new(Semaphore::new(settings.max_uploads)),
-            claims: Claims::default(),
+            claims: claim::Claims::default(),
             settings,
         }))
     }
@@ -107,6 +110,7 @@ impl Intake {
             outcomes::follow(&self, &shutdown),
             self.keep_house(&shutdown),
         );
+        self.ledger.close().await;
         stores::close_audit(&self.audit).await;
         Ok(())
     }
@@ -123,8 +127,15 @@ impl Intake {
     async fn keep_house(&self, shutdown: &CancellationToken) {
         loop {
             let oldest = crate::clock::now() - self.settings.remember;
-            if let Err(cause) = self.ledger.forget_before(oldest, u32::MAX).await {
-                tracing::warn!(%cause, "old submissions could not be forgotten");
+            loop {
+                match self.ledger.forget_before(oldest, FORGOTTEN).await {
+                    Ok(count) if count == FORGOTTEN as usize => {}
+                    Ok(_) => break,
+                    Err(cause) => {
+                        tracing::warn!(%cause, "old submissions could not be forgotten");
+                        break;
+                    }
+                }
             }
             stores::collect_orphans(self.blobs.as_ref()).await;
             tokio::select! {
@@ -132,27 +143,5 @@ impl Intake {
                 () = tokio::time::sleep(HOUSEKEEPING) => {}
             }
         }
-    }
-}
-
-/// `Idempotency-Key`s whose first request is still under way in this process.
-type Claims = Arc<Mutex<HashSet<[u8; 32]>>>;
-
-/// The right to work on one `Idempotency-Key`; given back when dropped.
-struct Claim {
-    claims: Claims,
-    digest: [u8; 32],
-}
-
-impl Claim {
-    fn take(claims: &Claims, digest: [u8; 32]) -> Option<Self> {
-        let mut held = claims.lock().unwrap_or_else(PoisonError::into_inner);
-        held.insert(digest).then(|| Self { claims: Arc::clone(claims), digest })
-    }
-}
-
-impl Drop for Claim {
-    fn drop(&mut self) {
-        self.claims.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.digest);
     }
 }

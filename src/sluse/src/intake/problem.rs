@@ -48,6 +48,11 @@ pub(super) enum Problem {
     /// Another request with this Idempotency-Key is under way.
     #[error("a request with this Idempotency-Key is under way; wait for its answer, then try again")]
     InProgress,
+    /// The Idempotency-Key was used for other content before (draft-ietf-httpapi-idempotency-key-header section 2.7).
+    #[error(
+        "this Idempotency-Key was used for a submission with other content; use a new key for a new submission"
+    )]
+    KeyReused,
     /// Not known, or another portal's.
     #[error("no submission of this portal has this id")]
     NotFound,
@@ -82,7 +87,7 @@ impl Problem {
         match self {
             Self::Unauthorized => StatusCode::UNAUTHORIZED,
             Self::FormNotAllowed => StatusCode::FORBIDDEN,
-            Self::UnknownForm | Self::UnknownVersion | Self::FieldsInvalid(_) => {
+            Self::UnknownForm | Self::UnknownVersion | Self::FieldsInvalid(_) | Self::KeyReused => {
                 StatusCode::UNPROCESSABLE_ENTITY
             }
             Self::Malformed(_) => StatusCode::BAD_REQUEST,
@@ -107,6 +112,7 @@ impl Problem {
             Self::TooLarge { .. } => "too_large",
             Self::Silent { .. } => "sender_silent",
             Self::InProgress => "in_progress",
+            Self::KeyReused => "key_reused",
             Self::NotFound => "not_found",
             Self::Busy => "busy",
             Self::StorageFull => "storage_full",

@@ -8,7 +8,7 @@ use axum::http::HeaderMap;
 use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
 use serde::Serialize;
 use sluse_envelope::jws;
-use sluse_envelope::{Attachment, Sha256, SigningKey, SubmissionId};
+use sluse_envelope::{Attachment, Manifest, Sha256, SigningKey, SubmissionId};
 
 use crate::intake::problem::Problem;
 
@@ -29,6 +29,16 @@ struct Receipt<'a> {
 struct ReceiptAttachment {
     size: u64,
     sha256: Sha256,
+}
+
+/// What a request holds, for its fingerprint.
+#[derive(Serialize)]
+struct Sent<'a> {
+    form: &'a str,
+    version: u32,
+    fields: &'a str,
+    reply_to: Option<&'a str>,
+    attachments: Vec<(&'a str, &'a str, u64, Sha256)>,
 }
 
 /// What a receipt is about.
@@ -76,6 +86,23 @@ impl IdempotencyKey {
     /// What the ledger knows it by.
     pub(super) fn digest(&self) -> [u8; 32] {
         self.derive("sluse intake idempotency lookup")
+    }
+
+    /// A digest of what the portal sent under this key, byte by byte, that says nothing to who has not the key.
+    pub(super) fn fingerprint(&self, manifest: &Manifest) -> [u8; 32] {
+        let sent = Sent {
+            form: &manifest.form,
+            version: manifest.version,
+            fields: manifest.fields.get(),
+            reply_to: manifest.reply_to.as_deref(),
+            attachments: manifest
+                .attachments
+                .iter()
+                .map(|a| (a.name.as_str(), a.media_type.as_str(), a.size, a.sha256))
+                .collect(),
+        };
+        let json = serde_json::to_string(&sent).unwrap_or_default();
+        self.derive(&format!("sluse intake idempotency content {json}"))
     }
 
     /// Encrypts a receipt for the ledger.

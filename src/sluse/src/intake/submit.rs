@@ -6,7 +6,8 @@
 //! ```
 //!
 //! Invariants: 202 only when message and blobs are durable; on any other answer nothing is kept; a repeated `Idempotency-Key`
-//! gives the same id and receipt, also when the first answer was lost on its way or this process died before sending it.
+//! gives the same id and receipt, also when the first answer was lost on its way or the process died before sending it; with
+//! other content it is refused.
 
 use std::sync::Arc;
 
@@ -22,12 +23,13 @@ use sluse_envelope::{Direction, Manifest, Sealing, SubmissionId, UnixMillis};
 use crate::clock;
 use crate::contract::Contract;
 use crate::id::CodeWord;
+use crate::intake::Intake;
 use crate::intake::attachment::Attachments;
 use crate::intake::auth::{Caller, authenticate};
+use crate::intake::claim::{LocalClaim, Receiving};
 use crate::intake::multipart::Parts;
 use crate::intake::problem::{self, Problem, ours};
 use crate::intake::receipt::{self, Accepted, IdempotencyKey};
-use crate::intake::{Claim, Intake};
 use crate::ledger::intake::Begun;
 use crate::queue::{Message, Put, QueueError};
 
@@ -60,30 +62,31 @@ pub(super) async fn submit(State(intake): State<Arc<Intake>>, request: Request) 
     let key = IdempotencyKey::of(&head.headers)?;
     refuse_early(&intake, caller, &head.headers)?;
     let slot = Arc::clone(&intake.uploads).try_acquire_owned().map_err(|_| Problem::Busy)?;
-    let claim = key
-        .as_ref()
-        .map(|key| Claim::take(&intake.claims, key.digest()).ok_or(Problem::InProgress))
+    let digest = key.as_ref().map(IdempotencyKey::digest);
+    let local = digest
+        .map(|digest| LocalClaim::take(&intake.claims, digest).ok_or(Problem::InProgress))
         .transpose()?;
 
-    let digest = key.as_ref().map(IdempotencyKey::digest);
     let fresh = SubmissionId::new(UnixMillis::now()).map_err(|cause| ours("begin", &cause))?;
     let begun = intake.ledger.begin(caller.name(), digest, fresh).await;
-    let id = match begun.map_err(|cause| ours("begin", &cause))? {
-        Begun::New(id) | Begun::Pending { id, .. } => id,
-        Begun::Done { id, receipt } => {
-            let receipt = key.and_then(|key| key.reveal(id, &receipt)).ok_or(Problem::Unavailable)?;
+    let receiving = match begun.map_err(|cause| ours("begin", &cause))? {
+        Begun::Claimed(claim) => Receiving::begin(&intake.ledger, claim, key.is_some()),
+        Begun::Held => return Err(Problem::InProgress),
+        Begun::Done { id, receipt, content } => {
+            let key = key.ok_or(Problem::Unavailable)?;
+            let taken = take(&intake, caller, id, &head.headers, body).await?;
+            if content.is_some_and(|content| content != key.fingerprint(&taken.manifest)) {
+                return Err(Problem::KeyReused);
+            }
+            let receipt = key.reveal(id, &receipt).ok_or(Problem::Unavailable)?;
             return Ok(accepted(id, receipt));
         }
     };
+    let id = receiving.id();
     let taken = match take(&intake, caller, id, &head.headers, body).await {
         Ok(taken) => taken,
         Err(problem) => {
-            // A pending id may be queued already by a try that died; a fresh one is not.
-            if id == fresh
-                && let Err(cause) = intake.ledger.abandon(id).await
-            {
-                tracing::warn!(%id, %cause, "a refused submission stays pending in the ledger");
-            }
+            receiving.end().await;
             return Err(problem);
         }
     };
@@ -93,8 +96,11 @@ pub(super) async fn submit(State(intake): State<Arc<Intake>>, request: Request) 
     let keeping = {
         let intake = Arc::clone(&intake);
         tokio::spawn(async move {
-            let _held = (slot, claim);
-            keep(intake, portal, key, id, taken).await
+            let _held = (slot, local);
+            let mut receiving = receiving;
+            let kept = keep(&intake, portal, key, &mut receiving, taken).await;
+            receiving.end().await;
+            kept
         })
     };
     let receipt = keeping.await.map_err(|cause| ours("keep", &cause))??;
@@ -121,7 +127,7 @@ fn refuse_early(intake: &Intake, caller: Caller<'_>, headers: &HeaderMap) -> Res
 
 /// A submission that has been read to its end.
 struct Taken {
-    submission: Submission,
+    manifest: Manifest,
     attachments: Attachments,
 }
 
@@ -174,7 +180,14 @@ async fn take(
         }
         attachments.take(id, rules, &parts, &mut part).await?;
     }
-    Ok(Taken { submission, attachments })
+    let manifest = Manifest {
+        form: submission.form,
+        version: submission.version,
+        fields: submission.fields,
+        reply_to: submission.reply_to,
+        attachments: attachments.listed().to_vec(),
+    };
+    Ok(Taken { manifest, attachments })
 }
 
 fn contract_for<'a>(
@@ -198,22 +211,21 @@ fn contract_for<'a>(
 
 /// Makes a whole submission durable and signs the receipt.
 async fn keep(
-    intake: Arc<Intake>,
+    intake: &Intake,
     portal: CodeWord,
     key: Option<IdempotencyKey>,
-    id: SubmissionId,
+    receiving: &mut Receiving,
     taken: Taken,
 ) -> Result<String, Problem> {
-    let Taken { submission, attachments } = taken;
+    let id = receiving.id();
+    let Taken { manifest, attachments } = taken;
+    match &key {
+        Some(key) => receiving.fix_content(key.fingerprint(&manifest)).await?,
+        // Nobody can ask for it again; and once it may be queued it is not taken back.
+        None => receiving.settle(),
+    }
     let now = clock::now();
-    let fields = submission.fields.get().as_bytes().to_vec();
-    let manifest = Manifest {
-        form: submission.form,
-        version: submission.version,
-        fields: submission.fields,
-        reply_to: submission.reply_to,
-        attachments: attachments.listed().to_vec(),
-    };
+    let fields = manifest.fields.get().as_bytes();
     let content = manifest.to_json().map_err(|cause| ours("seal", &cause))?;
     let sealing = Sealing {
         direction: Direction::Dmz,
@@ -232,7 +244,7 @@ async fn keep(
             received_at: &received_at,
             form: &manifest.form,
             version: manifest.version,
-            fields: &fields,
+            fields,
             attachments: &manifest.attachments,
         },
     );
@@ -251,7 +263,10 @@ async fn keep(
     }
     // Queued is accepted: from here on nothing may say otherwise to the portal.
     let known = match intake.ledger.received(id, concealed).await {
-        Ok(known) => known,
+        Ok(known) => {
+            receiving.settle();
+            known
+        }
         Err(cause) => {
             tracing::error!(%id, %cause, "a queued submission could not be noted as received");
             None

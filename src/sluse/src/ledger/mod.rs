@@ -1,23 +1,48 @@
-//! What each zone remembers about submissions, one SQLite file per question.
+//! What each zone remembers about submissions, one ledger per question.
 //!
-//! | file | zone | question |
+//! | ledger | zone | question |
 //! |---|---|---|
 //! | [`intake`] | DMZ | which submissions were accepted, and what came of them? |
 //! | [`outlet`] | secure zone | was this submission delivered already? |
 //! | [`reports`] | secure zone | what lies in quarantine? |
 //!
-//! No ledger holds form names, file names, fields or any other content in the clear.
+//! Each is a trait with two implementations: an SQLite file, and tables of a PostgreSQL server that several instances of
+//! a role share.
+//!
+//! ```text
+//!   LedgerAddress ──▶ Sqlite(path) ────▶ crate::sqlite::Database    one machine; nothing to install
+//!                 └─▶ Postgres(server) ─▶ postgres::Server           several instances of a role, one ledger
+//! ```
+//!
+//! Contract for every ledger and backend:
+//! - An `Ok` answer to a change is given when the change survives a power cut.
+//! - Dropped before it is done, a change happens entirely or not at all. After [`LedgerError::Unavailable`] it may have
+//!   happened: every change can be asked for again.
+//! - Times that are stored or compared with each other are of one clock: the machine's for a file, the database
+//!   server's for a server, so that instances whose clocks differ agree on what is older and whose claim has ended.
+//!   The limits of `forget_before` and `unresolved` come from the caller's clock; they are days, and seconds do not matter.
+//! - No ledger holds form names, file names, fields or any other content in the clear.
 
-use std::time::SystemTime;
+use std::path::PathBuf;
 
-use rusqlite::types::Type;
-
-use crate::id::CodeWord;
-use crate::sqlite::{DatabaseError, from_ms};
+use crate::sqlite::DatabaseError;
 
 pub mod intake;
 pub mod outlet;
+pub mod postgres;
 pub mod reports;
+mod sqlite;
+
+use postgres::ServerError;
+
+/// Where a ledger is.
+#[derive(Debug, Clone)]
+pub enum LedgerAddress {
+    /// A file on this machine.
+    Sqlite(PathBuf),
+    /// Tables of a PostgreSQL server.
+    Postgres(Box<postgres::ServerAddress>),
+}
 
 /// Why a ledger did not answer.
 #[derive(Debug, thiserror::Error)]
@@ -27,10 +52,21 @@ pub enum LedgerError {
     Full,
     /// The ledger is closed, locked by another process or out of reach; trying again may help.
     #[error("the ledger cannot be used now: {0}")]
-    Unavailable(DatabaseError),
-    /// The ledger's file is damaged or holds what it should not; trying again does not help.
-    #[error("the ledger is damaged: {0}")]
-    Damaged(DatabaseError),
+    Unavailable(LedgerFault),
+    /// The ledger is damaged, of another version, or holds what it should not; trying again does not help.
+    #[error("the ledger cannot be used: {0}")]
+    Damaged(LedgerFault),
+}
+
+/// What a ledger's backend said.
+#[derive(Debug, thiserror::Error)]
+pub enum LedgerFault {
+    /// The file.
+    #[error(transparent)]
+    File(DatabaseError),
+    /// The server.
+    #[error(transparent)]
+    Server(ServerError),
 }
 
 impl From<DatabaseError> for LedgerError {
@@ -38,23 +74,21 @@ impl From<DatabaseError> for LedgerError {
         match error {
             DatabaseError::Full { .. } => Self::Full,
             DatabaseError::Corrupt { .. } | DatabaseError::Foreign { .. } | DatabaseError::Newer { .. } => {
-                Self::Damaged(error)
+                Self::Damaged(LedgerFault::File(error))
             }
-            _ => Self::Unavailable(error),
+            _ => Self::Unavailable(LedgerFault::File(error)),
         }
     }
 }
 
-/// A column that does not hold what its table promises.
-fn bad_column(column: usize, kind: Type, what: &'static str) -> rusqlite::Error {
-    rusqlite::Error::FromSqlConversionFailure(column, kind, what.into())
-}
-
-fn word_column(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<CodeWord> {
-    let text: String = row.get(column)?;
-    text.parse().map_err(|_| bad_column(column, Type::Text, "not a code word"))
-}
-
-fn time_column(row: &rusqlite::Row<'_>, column: usize) -> rusqlite::Result<SystemTime> {
-    row.get(column).map(from_ms)
+impl From<ServerError> for LedgerError {
+    fn from(error: ServerError) -> Self {
+        if error.is_full() {
+            Self::Full
+        } else if error.is_lasting() {
+            Self::Damaged(LedgerFault::Server(error))
+        } else {
+            Self::Unavailable(LedgerFault::Server(error))
+        }
+    }
 }

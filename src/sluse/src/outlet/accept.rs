@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use sluse_envelope::jws;
-use sluse_envelope::{AgeError, Direction, SealedMessage, Suite, UnixMillis};
+use sluse_envelope::{AgeError, Direction, SealedMessage, Sha256, Suite, UnixMillis};
 
 use crate::blobs::MAX_MESSAGE_AGE;
 use crate::config::outlet::{Destination, Settings};
@@ -41,6 +41,15 @@ impl Accepted {
     /// `manifest.sig`.
     pub(super) fn signature(&self) -> &str {
         &self.signature
+    }
+
+    /// A digest of what the citizen sent; the same however often and by whom it was sealed and examined.
+    pub(super) fn content(&self) -> Result<[u8; 32], serde_json::Error> {
+        let Manifest { form, version, fields, reply_to, attachments, .. } = &self.manifest;
+        let sent: Vec<(&str, u64)> =
+            attachments.iter().map(|a| (a.original_sha256.as_str(), a.original_size)).collect();
+        let json = serde_json::to_vec(&(form, version, fields, reply_to, sent))?;
+        Ok(Sha256::of(&json).to_bytes())
     }
 
     /// Delivered files and where their sealed bytes are.

@@ -22,19 +22,23 @@ use crate::stores::{self, delivery_queue};
 
 mod accept;
 mod deliver;
+#[cfg(test)]
+mod tests;
 
 /// Submissions leased at once for one destination.
 const BATCH: usize = 8;
 const LEASE_WAIT: Duration = Duration::from_secs(5);
 const EXTEND_EVERY: Duration = Duration::from_secs(4);
 const HOUSEKEEPING: Duration = Duration::from_secs(3600);
+/// Deliveries forgotten at once, so that the ledger is not held up.
+const FORGOTTEN: u32 = 1000;
 
 /// A running outlet.
 pub struct Outlet {
     settings: Settings,
     queues: Vec<(Destination, Arc<dyn Queue>)>,
     blobs: Arc<dyn Blobs>,
-    ledger: OutletLedger,
+    ledger: Arc<dyn OutletLedger>,
     audit: AuditLog,
 }
 
@@ -43,19 +47,22 @@ impl Outlet {
     ///
     /// # Errors
     /// When a store cannot be opened or a destination's folder cannot be made.
-    pub fn open(settings: Settings) -> Result<Arc<Self>, stores::StartError> {
+    pub async fn open(settings: Settings) -> Result<Arc<Self>, stores::StartError> {
         let database = stores::queues(&settings.queue)?;
         let mut queues = Vec::new();
         for destination in &settings.destinations {
             // Made here alone: a folder that is gone later is an error, never a delivery that was taken away.
-            stores::durable_folder(&destination.folder.join(deliver::STAGING))?;
+            let staging = destination.folder.join(deliver::STAGING);
+            stores::durable_folder(&staging)?;
+            deliver::mark(destination)
+                .map_err(|cause| stores::StartError::Folder { path: staging.display().to_string(), cause })?;
             let queue = stores::queue(&database, &delivery_queue(&destination.name));
             queues.push((destination.clone(), queue));
         }
         Ok(Arc::new(Self {
             queues,
             blobs: stores::blobs(&settings.blobs, 0)?,
-            ledger: stores::outlet_ledger(&settings.ledger)?,
+            ledger: stores::outlet_ledger(&settings.ledger).await?,
             audit: stores::audit(&settings.audit, Role::Outlet, &settings.signing_key)?,
             settings,
         }))
@@ -71,6 +78,7 @@ impl Outlet {
         tasks.close();
         tracing::info!(destinations = self.queues.len(), "outlet is ready");
         tasks.wait().await;
+        self.ledger.close().await;
         stores::close_audit(&self.audit).await;
     }
 
@@ -146,10 +154,16 @@ impl Outlet {
     /// Forgets deliveries older than any message can be, and removes blobs that no message can name any more.
     async fn keep_house(self: Arc<Self>, shutdown: CancellationToken) {
         loop {
-            if let Err(cause) =
-                self.ledger.forget_before(crate::clock::now() - self.settings.remember, u32::MAX).await
-            {
-                tracing::warn!(%cause, "old deliveries could not be forgotten");
+            let oldest = crate::clock::now() - self.settings.remember;
+            loop {
+                match self.ledger.forget_before(oldest, FORGOTTEN).await {
+                    Ok(count) if count == FORGOTTEN as usize => {}
+                    Ok(_) => break,
+                    Err(cause) => {
+                        tracing::warn!(%cause, "old deliveries could not be forgotten");
+                        break;
+                    }
+                }
             }
             stores::collect_orphans(self.blobs.as_ref()).await;
             tokio::select! {
