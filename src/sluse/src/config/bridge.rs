@@ -7,18 +7,20 @@ use std::time::Duration;
 use serde::Deserialize;
 use sluse_envelope::{PrivateKeyRing, PublicKey, SigningKey, Suite, VerifyingKeyRing};
 
+use crate::config::address::Written;
 use crate::config::{ConfigError, Source, address, keys};
 use crate::contract::Contracts;
 use crate::policy::{Policy, yara_rules};
+use crate::queue::QueueAddress;
 use crate::scan::{AddressError, ClamdAddress};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     rules_dir: PathBuf,
-    dmz_queue: String,
+    dmz_queue: Written,
     dmz_blobs: String,
-    secure_queue: String,
+    secure_queue: Written,
     secure_blobs: String,
     quarantine_blobs: String,
     audit_dir: PathBuf,
@@ -85,12 +87,12 @@ pub struct Settings {
     pub policy: Policy,
     /// YARA rules as text.
     pub yara_rules: String,
-    /// The DMZ's queue database.
-    pub dmz_queue: PathBuf,
+    /// The DMZ's queues.
+    pub dmz_queue: QueueAddress,
     /// The DMZ's blob directory.
     pub dmz_blobs: PathBuf,
-    /// The secure zone's queue database.
-    pub secure_queue: PathBuf,
+    /// The secure zone's queues.
+    pub secure_queue: QueueAddress,
     /// The secure zone's blob directory.
     pub secure_blobs: PathBuf,
     /// Blob directory for withheld originals.
@@ -147,9 +149,9 @@ impl Settings {
             contracts: Contracts::load(&rules.join("contracts"))?,
             policy: Policy::load(&rules)?,
             yara_rules: yara_rules(&rules)?,
-            dmz_queue: address::queue_database(&source, "dmz_queue", &file.dmz_queue)?,
+            dmz_queue: address::queue(&source, "dmz_queue", file.dmz_queue)?,
             dmz_blobs: address::blob_directory(&source, "dmz_blobs", &file.dmz_blobs)?,
-            secure_queue: address::queue_database(&source, "secure_queue", &file.secure_queue)?,
+            secure_queue: address::queue(&source, "secure_queue", file.secure_queue)?,
             secure_blobs: address::blob_directory(&source, "secure_blobs", &file.secure_blobs)?,
             quarantine_blobs: address::blob_directory(&source, "quarantine_blobs", &file.quarantine_blobs)?,
             audit: source.resolve(&file.audit_dir),

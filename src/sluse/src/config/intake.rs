@@ -8,9 +8,11 @@ use std::time::Duration;
 use serde::Deserialize;
 use sluse_envelope::{PublicKey, SigningKey, VerifyingKeyRing};
 
+use crate::config::address::Written;
 use crate::config::{ConfigError, Source, address, keys};
 use crate::contract::Contracts;
 use crate::id::CodeWord;
+use crate::queue::QueueAddress;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -19,7 +21,7 @@ struct File {
     tls_certificate_file: Option<PathBuf>,
     tls_key_file: Option<PathBuf>,
     rules_dir: PathBuf,
-    queue: String,
+    queue: Written,
     blobs: String,
     ledger_file: PathBuf,
     audit_dir: PathBuf,
@@ -71,8 +73,8 @@ pub struct Settings {
     pub tls: Option<(PathBuf, PathBuf)>,
     /// What may be submitted.
     pub contracts: Contracts,
-    /// The DMZ's queue database.
-    pub queue: PathBuf,
+    /// The DMZ's queues.
+    pub queue: QueueAddress,
     /// The DMZ's blob directory.
     pub blobs: PathBuf,
     /// Ids, states and receipts.
@@ -127,7 +129,7 @@ impl Settings {
             listen: file.listen,
             tls,
             contracts,
-            queue: address::queue_database(&source, "queue", &file.queue)?,
+            queue: address::queue(&source, "queue", file.queue)?,
             blobs: address::blob_directory(&source, "blobs", &file.blobs)?,
             ledger: source.resolve(&file.ledger_file),
             audit: source.resolve(&file.audit_dir),

@@ -8,14 +8,16 @@ use std::time::Duration;
 use serde::Deserialize;
 use sluse_envelope::{PrivateKeyRing, SigningKey, VerifyingKeyRing};
 
+use crate::config::address::Written;
 use crate::config::{ConfigError, Source, address, keys};
 use crate::contract::is_plain_name;
 use crate::id::CodeWord;
+use crate::queue::QueueAddress;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    queue: String,
+    queue: Written,
     blobs: String,
     ledger_file: PathBuf,
     audit_dir: PathBuf,
@@ -49,8 +51,8 @@ pub struct Destination {
 /// Checked settings of an outlet.
 #[derive(Debug)]
 pub struct Settings {
-    /// The secure zone's queue database.
-    pub queue: PathBuf,
+    /// The secure zone's queues.
+    pub queue: QueueAddress,
     /// The secure zone's blob directory.
     pub blobs: PathBuf,
     /// Delivered ids.
@@ -85,7 +87,7 @@ impl Settings {
         }
         let remember_days = source.within("remember_days", file.remember_days, 366..=3650)?;
         Ok(Self {
-            queue: address::queue_database(&source, "queue", &file.queue)?,
+            queue: address::queue(&source, "queue", file.queue)?,
             blobs: address::blob_directory(&source, "blobs", &file.blobs)?,
             ledger: source.resolve(&file.ledger_file),
             audit: source.resolve(&file.audit_dir),

@@ -36,6 +36,8 @@ impl Outlet {
         let blobs = accepted.files().iter().map(|(_, sealed)| sealed.blob).collect();
         let id = accepted.manifest().id;
         let place = Place::new(destination, &id.to_string());
+        let claim = self.claims.take(id);
+        let _claim = claim.ok_or_else(|| Stopped::waits("another copy of it is being delivered"))?;
         match self.ledger.find(id).await.map_err(Stopped::waits)? {
             Some(Staged::AlreadyDelivered(_)) => {
                 tracing::info!(%id, "delivered before; not delivered again");
