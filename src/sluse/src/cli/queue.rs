@@ -128,7 +128,10 @@ async fn list(config: &std::path::Path, json: bool) -> Result<Done, CommandError
     }
     for (queue, name) in all {
         let waiting = match queue.list(LISTED).await {
-            Err(QueueError::NotListed) => Vec::new(),
+            Err(cause @ QueueError::NotListed) => {
+                eprintln!("{name}: what waits is not shown: {cause}");
+                Vec::new()
+            }
             listed => listed?,
         };
         for message in waiting {
@@ -166,7 +169,7 @@ async fn list(config: &std::path::Path, json: bool) -> Result<Done, CommandError
     if json {
         lines.iter().for_each(output::json);
     } else if lines.is_empty() {
-        println!("nothing waits and nothing was set aside");
+        println!("nothing to show");
     } else {
         let mut table = output::table(&["queue", "submission", "place", "attempts", "size", "age"]);
         for line in &lines {

@@ -59,12 +59,11 @@ pub(crate) fn queue(
     let resolved = |path: &Option<PathBuf>| path.as_deref().map(|path| source.resolve(path));
     let (ca, certificate) = (resolved(&broker.ca_file), resolved(&broker.certificate_file));
     let (key_file, password) = (resolved(&broker.key_file), resolved(&broker.password_file));
-    let operator =
-        match (resolved(&broker.operator_certificate_file), resolved(&broker.operator_key_file)) {
-            (Some(certificate), Some(key)) => Some((certificate, key)),
-            (None, None) => None,
-            _ => return Err(source.wrong(key, "set both operator_certificate_file and operator_key_file")),
-        };
+    let operator = match (resolved(&broker.operator_certificate_file), resolved(&broker.operator_key_file)) {
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        (None, None) => None,
+        _ => return Err(source.wrong(key, "set both operator_certificate_file and operator_key_file")),
+    };
     let files = BrokerFiles {
         ca: ca.as_deref(),
         certificate: certificate.as_deref(),

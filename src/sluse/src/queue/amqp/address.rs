@@ -150,7 +150,9 @@ impl BrokerAddress {
     /// What lapin needs to introduce itself. It holds the password: never to be logged.
     pub(super) fn uri(&self) -> AMQPUri {
         let (mechanism, userinfo) = match &self.login {
-            None => (SASLMechanism::External, AMQPUserInfo { username: String::new(), password: String::new() }),
+            None => {
+                (SASLMechanism::External, AMQPUserInfo { username: String::new(), password: String::new() })
+            }
             Some(Login { user, password }) => (
                 SASLMechanism::Plain,
                 AMQPUserInfo { username: user.clone(), password: password.as_str().to_owned() },
@@ -286,7 +288,8 @@ mod tests {
 
     #[test]
     fn urls_name_a_host_a_port_and_a_virtual_host() {
-        let told = |url: &str| parse(url).map(|(tls, host, port, vhost)| format!("{tls} {host} {port} {vhost}"));
+        let told =
+            |url: &str| parse(url).map(|(tls, host, port, vhost)| format!("{tls} {host} {port} {vhost}"));
         assert_eq!(told("amqps://broker.example/sluse").unwrap(), "true broker.example 5671 sluse");
         assert_eq!(told("amqps://broker.example:99").unwrap(), "true broker.example 99 /");
         assert_eq!(told("amqp://[::1]:5673/a.b").unwrap(), "false ::1 5673 a.b");

@@ -113,7 +113,8 @@ impl Receiver {
         reason: Option<&CodeWord>,
     ) -> Result<(), QueueError> {
         // Still leased while it is published: if that fails, or nobody waits for it, the lease runs out.
-        let received = self.holdings().extend(receipt, self.options.lease).cloned().ok_or(QueueError::Stale)?;
+        let received =
+            self.holdings().extend(receipt, self.options.lease).cloned().ok_or(QueueError::Stale)?;
         let marks = match reason {
             Some(reason) => dead(&received.marks, reason.clone()),
             None => received.marks.clone(),
@@ -187,7 +188,7 @@ impl Receiver {
     }
 
     fn received(&self, delivery: Option<lapin::Result<Delivery>>) -> Result<(), Fault> {
-        let delivery = match delivery {
+        let mut delivery = match delivery {
             None => return Err(Fault::Cancelled),
             Some(Err(cause)) => return Err(Fault::refused("go on sending", &cause)),
             Some(Ok(delivery)) => delivery,
@@ -196,9 +197,8 @@ impl Receiver {
         let refused = match marks.id {
             _ if delivery.data.len() > MAX_BODY => "too_large",
             Some(id) => {
-                let received =
-                    Received { id, marks, body: Arc::new(delivery.data), acker: delivery.acker };
-                self.holdings().arrived(received);
+                let body = Arc::new(std::mem::take(&mut delivery.data));
+                self.holdings().arrived(Received { id, marks, body, delivery: Arc::new(delivery) });
                 self.arrived.notify_waiters();
                 return Ok(());
             }
@@ -209,17 +209,18 @@ impl Receiver {
     }
 
     /// Sets aside what is no message of ours. Until that is done it counts among what the broker sent.
-    fn refuse(&self, marks: Marks, delivery: Delivery, reason: &'static str) {
+    fn refuse(&self, marks: Marks, mut delivery: Delivery, reason: &'static str) {
         tracing::error!(queue = self.names.queue, reason, "a message that no sluse put was set aside");
         let (publisher, back) = (Arc::clone(&self.publisher), self.names.back.clone());
+        let body = std::mem::take(&mut delivery.data);
         tokio::spawn(async move {
             // One of its own, so that the operator can name it.
             let id = marks.id.or_else(|| SubmissionId::new(UnixMillis::now()).ok());
             let marks = dead(&Marks { id, ..marks }, CodeWord::constant(reason));
-            let published = publisher.publish(&back, DEAD, &marks, Arc::new(delivery.data)).await;
+            let published = publisher.publish(&back, DEAD, &marks, Arc::new(body)).await;
             let settled = match published {
-                Ok(()) => delivery.acker.ack(BasicAckOptions::default()).await,
-                Err(_) => delivery.acker.nack(give_back()).await,
+                Ok(()) => delivery.ack(BasicAckOptions::default()).await,
+                Err(_) => delivery.nack(give_back()).await,
             };
             if let Err(cause) = settled {
                 tracing::debug!(%cause, "a message that no sluse put comes back");
@@ -235,7 +236,7 @@ impl Receiver {
         for received in self.holdings().expired() {
             tokio::spawn(async move {
                 // When this fails the channel is lost, and the message comes back all the same.
-                let _ = received.acker.nack(give_back()).await;
+                let _ = received.delivery.nack(give_back()).await;
             });
         }
         Ok(())
@@ -243,8 +244,8 @@ impl Receiver {
 
     /// Asks, after a while without a message that somebody waits for, whether one waits in the queue.
     async fn listen(&self, channel: &Channel, silence: &mut Silence) -> Result<(), Fault> {
-        let wanted = self.waiting.load(Ordering::SeqCst) > 0
-            && self.holdings().unacked() < usize::from(self.at_once);
+        let wanted =
+            self.waiting.load(Ordering::SeqCst) > 0 && self.holdings().unacked() < usize::from(self.at_once);
         if !wanted || silence.since.elapsed() < self.options.deaf_after {
             return Ok(());
         }
@@ -269,8 +270,8 @@ impl Receiver {
             let body = Arc::clone(&received.body);
             let published = self.publisher.publish(&self.names.back, AGAIN, &received.marks, body).await;
             let settled = match published {
-                Ok(()) => received.acker.ack(BasicAckOptions::default()).await,
-                Err(_) => received.acker.nack(give_back()).await,
+                Ok(()) => received.delivery.ack(BasicAckOptions::default()).await,
+                Err(_) => received.delivery.nack(give_back()).await,
             };
             settled.map_err(|cause| Fault::refused("take a message back", &cause))?;
         }
@@ -314,7 +315,7 @@ fn give_back() -> BasicNackOptions {
 }
 
 async fn ack(received: &Received) -> Result<(), QueueError> {
-    match received.acker.ack(BasicAckOptions::default()).await {
+    match received.delivery.ack(BasicAckOptions::default()).await {
         Ok(true) => Ok(()),
         Ok(false) => Err(QueueError::Stale),
         Err(cause) => Err(Fault::refused("take an ack", &cause).into()),

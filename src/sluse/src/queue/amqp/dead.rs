@@ -2,10 +2,12 @@
 //! the channel that it was taken on. That needs the right to read them, which the operator's user alone has.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use lapin::message::BasicGetMessage;
 use lapin::options::{BasicAckOptions, BasicGetOptions};
 use sluse_envelope::SubmissionId;
+use tokio::time::Instant;
 
 use super::consumer::{Closing, count};
 use super::fault::Fault;
@@ -16,16 +18,20 @@ use super::topology::{AGAIN, Names};
 use crate::id::CodeWord;
 use crate::queue::DeadLetter;
 
+/// Longest wait for what was looked at to be back; it takes some milliseconds.
+const RETURN: Duration = Duration::from_secs(2);
+
 /// Up to `limit` dead letters, oldest first.
 pub(super) async fn list(link: &Link, names: &Names, limit: u32) -> Result<Vec<DeadLetter>, Fault> {
     let (channel, _wire) = link.channel().await?;
     let channel = Closing(channel);
-    let mut letters = Vec::new();
-    while u32::try_from(letters.len()).is_ok_and(|taken| taken < limit) {
+    let (mut letters, mut looked_at) = (Vec::new(), 0);
+    while looked_at < u64::from(limit) {
         let Some(taken) = take(&channel, names).await? else { break };
+        looked_at += 1;
         letters.extend(letter(&taken));
     }
-    channel.close().await?;
+    give_back(link, channel, names, looked_at).await?;
     Ok(letters)
 }
 
@@ -38,23 +44,40 @@ pub(super) async fn redrive(
 ) -> Result<bool, Fault> {
     let (channel, _wire) = link.channel().await?;
     let channel = Closing(channel);
-    let mut found = false;
+    let (mut found, mut looked_at) = (false, 0);
     // Not more than there were: what dies meanwhile is not looked for.
     for _ in 0..count(&channel.0, &names.dead).await? {
         let Some(taken) = take(&channel, names).await? else { break };
         let marks = Marks::read_dead(&taken.delivery.properties);
         if marks.id != Some(id) {
+            looked_at += 1;
             continue;
         }
         let marks = Marks { attempts: 0, reason: None, died_at: None, ..marks };
         publisher.publish(&names.back, AGAIN, &marks, Arc::new(taken.delivery.data.clone())).await?;
-        let acked = taken.delivery.acker.ack(BasicAckOptions::default());
+        let acked = taken.delivery.ack(BasicAckOptions::default());
         answer("take an ack", acked).await?;
         found = true;
         break;
     }
-    channel.close().await?;
+    give_back(link, channel, names, looked_at).await?;
     Ok(found)
+}
+
+/// Closes the channel and waits until the dead letters that were looked at can be taken again.
+async fn give_back(link: &Link, channel: Closing, names: &Names, looked_at: u64) -> Result<(), Fault> {
+    channel.close().await?;
+    if looked_at == 0 {
+        return Ok(());
+    }
+    let (channel, _wire) = link.channel().await?;
+    let channel = Closing(channel);
+    let deadline = Instant::now() + RETURN;
+    // Somebody else may have taken some of them meanwhile: then this waits in vain, and nothing is wrong.
+    while count(&channel.0, &names.dead).await? < looked_at && Instant::now() < deadline {
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    channel.close().await
 }
 
 async fn take(channel: &Closing, names: &Names) -> Result<Option<BasicGetMessage>, Fault> {

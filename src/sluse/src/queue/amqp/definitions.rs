@@ -70,27 +70,35 @@ pub fn definitions(plan: &Plan) -> Value {
     let exchanges: Vec<Value> = exchanges.into_iter().map(|name| exchange(plan, name)).collect();
     let (mut queues, mut bindings) = (Vec::new(), Vec::new());
     for names in &names {
-        queues.push(queue(plan, &names.queue, json!({
-            "x-overflow": "reject-publish",
-            "x-max-length-bytes": plan.max_bytes,
-            "x-delivery-limit": plan.delivery_limit,
-            "x-dead-letter-strategy": "at-least-once",
-            "x-dead-letter-exchange": names.back,
-            "x-dead-letter-routing-key": DEAD,
-        })));
+        queues.push(queue(
+            plan,
+            &names.queue,
+            json!({
+                "x-overflow": "reject-publish",
+                "x-max-length-bytes": plan.max_bytes,
+                "x-delivery-limit": plan.delivery_limit,
+                "x-dead-letter-strategy": "at-least-once",
+                "x-dead-letter-exchange": names.back,
+                "x-dead-letter-routing-key": DEAD,
+            }),
+        ));
         queues.push(queue(plan, &names.dead, json!({ "x-delivery-limit": LOOKS })));
         bindings.push(binding(plan, names.exchange, &names.key, &names.queue));
         bindings.push(binding(plan, &names.back, AGAIN, &names.queue));
         bindings.push(binding(plan, &names.back, DEAD, &names.dead));
         for step in STEPS {
             let retry = names.retry(step);
-            queues.push(queue(plan, &retry, json!({
-                "x-overflow": "reject-publish",
-                "x-message-ttl": u64::try_from(step.pause.as_millis()).unwrap_or(u64::MAX),
-                "x-dead-letter-strategy": "at-least-once",
-                "x-dead-letter-exchange": names.back,
-                "x-dead-letter-routing-key": AGAIN,
-            })));
+            queues.push(queue(
+                plan,
+                &retry,
+                json!({
+                    "x-overflow": "reject-publish",
+                    "x-message-ttl": u64::try_from(step.pause.as_millis()).unwrap_or(u64::MAX),
+                    "x-dead-letter-strategy": "at-least-once",
+                    "x-dead-letter-exchange": names.back,
+                    "x-dead-letter-routing-key": AGAIN,
+                }),
+            ));
             bindings.push(binding(plan, &names.back, step.key, &retry));
         }
     }
@@ -194,6 +202,25 @@ mod tests {
         let pattern = pattern(&["sluse.a", "sluse.a.back"]);
         assert_eq!(pattern, r"^(sluse\.a|sluse\.a\.back)$");
         assert_eq!(super::pattern(&[]), NOTHING);
+    }
+
+    #[test]
+    fn samples_are_what_the_command_prints() {
+        let sample = |zone, destinations: &[&str], text: &str| {
+            let plan = Plan {
+                zone,
+                vhost: "sluse".to_owned(),
+                destinations: destinations.iter().map(|name| name.parse().unwrap()).collect(),
+                replicas: None,
+                delivery_limit: 200,
+                max_bytes: 10 << 30,
+            };
+            let kept: Value = serde_json::from_str(text).unwrap();
+            assert_eq!(definitions(&plan), kept, "{zone:?}");
+        };
+        sample(Zone::Dmz, &[], include_str!("../../../../../deploy/rabbitmq/dmz.json"));
+        let both = ["building-cases", "parking"];
+        sample(Zone::Secure, &both, include_str!("../../../../../deploy/rabbitmq/secure.json"));
     }
 
     #[test]

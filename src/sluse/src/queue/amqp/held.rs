@@ -6,7 +6,7 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
-use lapin::acker::Acker;
+use lapin::message::Delivery;
 use tokio::time::Instant;
 
 use super::marks::Marks;
@@ -22,8 +22,8 @@ pub(super) struct Received {
     pub(super) marks: Marks,
     /// The sealed body.
     pub(super) body: Arc<Vec<u8>>,
-    /// What tells the broker that it is done with.
-    pub(super) acker: Acker,
+    /// What tells the broker that it is done with; its body is taken out.
+    pub(super) delivery: Arc<Delivery>,
 }
 
 /// All that the current consumer holds.

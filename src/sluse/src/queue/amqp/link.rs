@@ -51,6 +51,10 @@ impl Link {
     /// A new channel on the connection, which is made first where needed. Between two tries it fails at once.
     pub(super) async fn channel(&self) -> Result<(Channel, Arc<Wire>), Fault> {
         let wire = self.wire().await?;
+        // Nothing that is written now is read before the broker has room again.
+        if wire.is_blocked() {
+            return Err(Fault::Blocked);
+        }
         let opened = answer("open a channel", wire.connection.create_channel()).await?;
         Ok((opened, wire))
     }

@@ -132,9 +132,7 @@ impl Queue for AmqpQueue {
     }
 
     async fn lease(&self, max: usize, wait: Duration) -> Result<Vec<Leased>, QueueError> {
-        self.consuming.get_or_init(|| {
-            AbortOnDropHandle::new(tokio::spawn(Arc::clone(&self.receiver).run()))
-        });
+        self.consuming.get_or_init(|| AbortOnDropHandle::new(tokio::spawn(Arc::clone(&self.receiver).run())));
         Ok(self.receiver.lease(max, wait).await)
     }
 

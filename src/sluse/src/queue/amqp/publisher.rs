@@ -71,7 +71,8 @@ impl Publisher {
             let options = BasicPublishOptions { mandatory: true, ..BasicPublishOptions::default() };
             let (to, with) = (exchange.as_str().into(), key.as_str().into());
             let refused = |cause| Fault::refused("take a message", &cause);
-            let sent = line.channel.basic_publish(to, with, options, &body, properties).await.map_err(refused)?;
+            let sent =
+                line.channel.basic_publish(to, with, options, &body, properties).await.map_err(refused)?;
             let confirmed = sent.await.map_err(refused)?;
             publisher.give_back(line);
             match confirmed {

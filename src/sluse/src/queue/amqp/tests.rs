@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use lapin::options::{BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, ExchangeDeclareOptions};
+use lapin::options::{
+    BasicConsumeOptions, BasicGetOptions, BasicPublishOptions, BasicQosOptions, ExchangeDeclareOptions,
+    QueueDeclareOptions,
+};
 use lapin::types::FieldTable;
 use lapin::{BasicProperties, ExchangeKind};
 use reqwest::Method;
@@ -17,7 +20,7 @@ mod proxy;
 use broker::{House, eventually};
 
 const AT_ONCE: Duration = Duration::ZERO;
-const PATIENT: Duration = Duration::from_secs(60);
+const PATIENT: Duration = Duration::from_secs(120);
 
 fn word(text: &str) -> CodeWord {
     text.parse().unwrap()
@@ -49,7 +52,10 @@ async fn take_one(queue: &AmqpQueue) -> Leased {
 #[tokio::test]
 async fn message_passes_from_role_to_role_and_acked_is_gone() {
     let house = broker::shared().await.house(Zone::Dmz, |_| {}).await;
-    let (intake, bridge) = (as_role(&house, "sluse-intake", "submissions", 0), as_role(&house, "sluse-bridge", "submissions", 4));
+    let (intake, bridge) = (
+        as_role(&house, "sluse-intake", "submissions", 0),
+        as_role(&house, "sluse-bridge", "submissions", 4),
+    );
     let message = message(b"sealed");
     assert_eq!(intake.put(message.clone()).await.unwrap(), Put::Stored);
     let leased = take_one(&bridge).await;
@@ -68,7 +74,10 @@ async fn message_passes_from_role_to_role_and_acked_is_gone() {
 #[tokio::test]
 async fn nacked_message_waits_and_comes_back_uncounted_with_its_age() {
     let house = broker::shared().await.house(Zone::Dmz, |_| {}).await;
-    let (intake, bridge) = (as_role(&house, "sluse-intake", "submissions", 0), as_role(&house, "sluse-bridge", "submissions", 1));
+    let (intake, bridge) = (
+        as_role(&house, "sluse-intake", "submissions", 0),
+        as_role(&house, "sluse-bridge", "submissions", 1),
+    );
     let message = message(b"sealed");
     intake.put(message.clone()).await.unwrap();
     let first = take_one(&bridge).await;
@@ -82,14 +91,18 @@ async fn nacked_message_waits_and_comes_back_uncounted_with_its_age() {
     let third = take_one(&bridge).await;
     assert_eq!((third.attempt, third.enqueued_at), (1, put_at));
     bridge.nack(third.receipt, Duration::from_secs(600)).await.unwrap();
-    eventually("it waits for a minute", async || (bridge.depth().await.unwrap().delayed == 1).then_some(())).await;
+    eventually("it waits for a minute", async || (bridge.depth().await.unwrap().delayed == 1).then_some(()))
+        .await;
     assert!(bridge.lease(1, AT_ONCE).await.unwrap().is_empty());
 }
 
 #[tokio::test]
 async fn dead_letter_is_for_the_operator_alone_and_redrives() {
     let house = broker::shared().await.house(Zone::Dmz, |_| {}).await;
-    let (intake, bridge) = (as_role(&house, "sluse-intake", "submissions", 0), as_role(&house, "sluse-bridge", "submissions", 1));
+    let (intake, bridge) = (
+        as_role(&house, "sluse-intake", "submissions", 0),
+        as_role(&house, "sluse-bridge", "submissions", 1),
+    );
     let operator = as_role(&house, "sluse-operator", "submissions", 0);
     let (message, other) = (message(b"poison"), message(b"other"));
     for message in [&other, &message] {
@@ -109,7 +122,8 @@ async fn dead_letter_is_for_the_operator_alone_and_redrives() {
     assert!(operator.redrive(message.id).await.unwrap());
     let leased = take_one(&bridge).await;
     assert_eq!((leased.attempt, leased.message), (1, message));
-    eventually("the other one is alone", async || (operator.depth().await.unwrap().dead == 1).then_some(())).await;
+    eventually("the other one is alone", async || (operator.depth().await.unwrap().dead == 1).then_some(()))
+        .await;
 }
 
 #[tokio::test]
@@ -185,7 +199,8 @@ async fn message_that_nobody_leases_any_more_goes_to_another_holder_uncounted() 
 async fn unroutable_message_is_never_taken_for_stored() {
     let house = broker::shared().await.house(Zone::Secure, |_| {}).await;
     let queues = AmqpQueues::new(&house.address("sluse-bridge"), AmqpOptions::default());
-    let (known, unknown) = (queues.queue(&word("deliver.parking"), 0), queues.queue(&word("deliver.nowhere"), 0));
+    let (known, unknown) =
+        (queues.queue(&word("deliver.parking"), 0), queues.queue(&word("deliver.nowhere"), 0));
     let put = |n: usize| {
         let queue = if n.is_multiple_of(3) { &unknown } else { &known };
         async move { (n, queue.put(message(&[7; 5000])).await) }
@@ -229,7 +244,8 @@ async fn full_queue_refuses_puts_and_still_drains() {
     eventually("there is room", async || intake.put(message(b"x")).await.ok()).await;
     let too_large = intake.put(message(&vec![0; MAX_BODY + 1])).await;
     assert!(matches!(too_large, Err(QueueError::TooLarge { .. })));
-    let missing = as_role(&house, "sluse-operator", "deliver.nowhere", 0).depth().await.unwrap_err().to_string();
+    let missing =
+        as_role(&house, "sluse-operator", "deliver.nowhere", 0).depth().await.unwrap_err().to_string();
     assert!(missing.contains("NOT_FOUND"), "{missing}");
 }
 
@@ -244,7 +260,10 @@ async fn message_that_no_sluse_put_is_set_aside() {
     for (properties, size) in [(bad, 10), (good.clone(), MAX_BODY + 1), (good, 10)] {
         let options = BasicPublishOptions::default();
         let body = vec![b'x'; size];
-        channel.basic_publish("sluse.intake".into(), "submissions".into(), options, &body, properties).await.unwrap();
+        channel
+            .basic_publish("sluse.intake".into(), "submissions".into(), options, &body, properties)
+            .await
+            .unwrap();
     }
     let bridge = as_role(&house, "sluse-bridge", "submissions", 8);
     let leased = take_one(&bridge).await;
@@ -279,8 +298,6 @@ async fn publish(link: &Link, exchange: &str, key: &str) -> String {
     .await
 }
 
-use lapin::options::{BasicQosOptions, QueueDeclareOptions};
-
 #[tokio::test]
 async fn user_may_do_its_roles_work_and_nothing_else() {
     let shared = broker::shared().await;
@@ -308,10 +325,20 @@ async fn user_may_do_its_roles_work_and_nothing_else() {
             for queue in [names.queue.clone(), names.dead.clone(), names.retry(STEPS[0])] {
                 let may = reads.contains(&queue.as_str());
                 let name = || queue.as_str().into();
-                let got = refused(&link, async |channel| channel.basic_get(name(), BasicGetOptions::default()).await).await;
+                let got = refused(&link, async |channel| {
+                    channel.basic_get(name(), BasicGetOptions::default()).await
+                })
+                .await;
                 assert_eq!(got == "allowed", may, "{user} gets {queue}: {got}");
                 let consumed = refused(&link, async |channel| {
-                    channel.basic_consume(name(), "".into(), BasicConsumeOptions::default(), FieldTable::default()).await
+                    channel
+                        .basic_consume(
+                            name(),
+                            "".into(),
+                            BasicConsumeOptions::default(),
+                            FieldTable::default(),
+                        )
+                        .await
                 })
                 .await;
                 assert_eq!(consumed == "allowed", may, "{user} consumes {queue}: {consumed}");
@@ -324,13 +351,17 @@ async fn user_may_do_its_roles_work_and_nothing_else() {
             assert!(told.contains("ACCESS_REFUSED"), "{user} past the exchange: {told}");
         }
         let declared = refused(&link, async |channel| {
-            channel.queue_declare("sluse.own".into(), QueueDeclareOptions::default(), FieldTable::default()).await
+            channel
+                .queue_declare("sluse.own".into(), QueueDeclareOptions::default(), FieldTable::default())
+                .await
         })
         .await;
         assert!(declared.contains("ACCESS_REFUSED"), "{user} declares: {declared}");
         let declared = refused(&link, async |channel| {
             let options = ExchangeDeclareOptions::default();
-            channel.exchange_declare("sluse.own".into(), ExchangeKind::Fanout, options, FieldTable::default()).await
+            channel
+                .exchange_declare("sluse.own".into(), ExchangeKind::Fanout, options, FieldTable::default())
+                .await
         })
         .await;
         assert!(declared.contains("ACCESS_REFUSED"), "{user} declares: {declared}");
@@ -350,7 +381,8 @@ async fn user_that_the_broker_does_not_know_and_a_password_that_is_none_do_not_g
     let password = dir.path().join("password");
     std::fs::write(&password, "sluse-intake\n").unwrap();
     std::fs::set_permissions(&password, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
-    let files = BrokerFiles { user: Some("sluse-intake"), password: Some(&password), ..BrokerFiles::default() };
+    let files =
+        BrokerFiles { user: Some("sluse-intake"), password: Some(&password), ..BrokerFiles::default() };
     let url = format!("amqp://127.0.0.1:{}/{}", house.plain_port(), house.vhost);
     let address = BrokerAddress::read(&url, files).unwrap();
     let refused = queue(&address, "submissions", 0, AmqpOptions::default()).put(message(b"x")).await;

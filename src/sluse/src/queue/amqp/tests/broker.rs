@@ -73,7 +73,8 @@ impl Broker {
             fs::create_dir(folder.join(name)).unwrap();
         }
         let at = |name: &str| folder.join(name).display().to_string();
-        fs::write(folder.join("enabled_plugins"), "[rabbitmq_management,rabbitmq_auth_mechanism_ssl].\n").unwrap();
+        fs::write(folder.join("enabled_plugins"), "[rabbitmq_management,rabbitmq_auth_mechanism_ssl].\n")
+            .unwrap();
         let config = format!(
             "listeners.tcp.1 = 127.0.0.1:{plain}\nlisteners.ssl.1 = 127.0.0.1:{tls}\n\
              ssl_options.cacertfile = {}\nssl_options.certfile = {}\nssl_options.keyfile = {}\n\
@@ -229,8 +230,7 @@ impl House<'_> {
     /// How the administrator gets there in plain text, at another port if told so.
     pub(super) fn plain(&self, port: Option<u16>) -> BrokerAddress {
         let password = self.broker.folder.join("password");
-        let files =
-            BrokerFiles { user: Some("guest"), password: Some(&password), ..BrokerFiles::default() };
+        let files = BrokerFiles { user: Some("guest"), password: Some(&password), ..BrokerFiles::default() };
         let port = port.unwrap_or(self.broker.ports.plain);
         BrokerAddress::read(&format!("amqp://127.0.0.1:{port}/{}", self.vhost), files).unwrap()
     }
@@ -258,8 +258,11 @@ fn make_certificates(folder: &Path) {
     for name in USERS.iter().copied().chain(["broker", "nobody"]) {
         let common = if name == "broker" { "localhost" } else { name };
         openssl(&format!("req -new {key} -keyout {name}.key -out {name}.csr -subj /CN={common}"));
-        fs::write(folder.join("ext"), "subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n")
-            .unwrap();
+        fs::write(
+            folder.join("ext"),
+            "subjectAltName=DNS:localhost\nextendedKeyUsage=serverAuth,clientAuth\n",
+        )
+        .unwrap();
         openssl(&format!(
             "x509 -req -in {name}.csr -CA ca.pem -CAkey ca.key -CAcreateserial -days 2 -out {name}.pem -extfile ext"
         ));

@@ -73,7 +73,9 @@ async fn frames(mut from: OwnedReadHalf, mut to: OwnedWriteHalf, delivers: Arc<A
             dropping = rest.starts_with(&[0, 60, 0, 60]) && !delivers.load(Ordering::SeqCst);
         }
         let belongs = matches!(head[0], 1..=3);
-        if !(dropping && belongs) && (to.write_all(&head).await.is_err() || to.write_all(&rest).await.is_err()) {
+        if !(dropping && belongs)
+            && (to.write_all(&head).await.is_err() || to.write_all(&rest).await.is_err())
+        {
             return;
         }
     }
