@@ -98,6 +98,7 @@ pub fn stop_on_signals(shutdown: CancellationToken) -> Result<(), RunError> {
 /// Logs as JSON lines to standard error; `RUST_LOG` sets the level.
 pub fn log_as_json() {
     use tracing_subscriber::EnvFilter;
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
+    // lapin logs what it also returns as an error, and a returned message with its whole body.
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,lapin=off"));
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
 }

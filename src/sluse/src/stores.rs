@@ -14,7 +14,9 @@ use crate::ledger::intake::IntakeLedger;
 use crate::ledger::outlet::OutletLedger;
 use crate::ledger::reports::Reports;
 use crate::ledger::{LedgerAddress, LedgerError, intake, outlet, reports};
-use crate::queue::{Queue, QueueOptions, SqliteQueues};
+use crate::queue::amqp::{AmqpOptions, AmqpQueues};
+pub(crate) use crate::queue::names::{OUTCOMES, REPORTS, SUBMISSIONS, delivery_queue};
+use crate::queue::{Queue, QueueAddress, QueueOptions, SqliteQueues};
 use crate::sandbox;
 use crate::schema::SchemaError;
 use crate::sqlite::DatabaseError;
@@ -58,28 +60,33 @@ pub enum StartError {
     },
 }
 
-/// From intake to bridge: sealed submissions.
-pub(crate) const SUBMISSIONS: &str = "submissions";
-/// From bridge to intake: signed outcome codes.
-pub(crate) const OUTCOMES: &str = "outcomes";
-/// From bridge to console: sealed quarantine reports.
-pub(crate) const REPORTS: &str = "reports";
-
-/// From bridge to outlet: sealed deliveries for one destination.
-pub(crate) fn delivery_queue(destination: &CodeWord) -> CodeWord {
-    CodeWord::joined("deliver", destination)
+/// An open queue database, or a broker that is connected to when it is needed.
+pub(crate) enum Queues {
+    Sqlite(SqliteQueues),
+    Amqp(AmqpQueues),
 }
 
-/// Opens an embedded queue database.
-pub(crate) fn queues(database: &Path) -> Result<SqliteQueues, StartError> {
-    parent(database)?;
-    Ok(SqliteQueues::open(database, QueueOptions::default())?)
+/// Opens an embedded queue database; a broker may be away still.
+pub(crate) fn queues(address: &QueueAddress) -> Result<Queues, StartError> {
+    match address {
+        QueueAddress::Sqlite(database) => {
+            parent(database)?;
+            Ok(Queues::Sqlite(SqliteQueues::open(database, QueueOptions::default())?))
+        }
+        QueueAddress::Amqp(broker) => Ok(Queues::Amqp(AmqpQueues::new(broker, AmqpOptions::default()))),
+    }
 }
 
-/// One queue of an open database.
-pub(crate) fn queue(database: &SqliteQueues, name: &CodeWord) -> Arc<dyn Queue> {
-    Arc::new(database.queue(name))
+/// One queue, of which this role works on up to `at_once` messages at once: a broker hands it no more.
+pub(crate) fn queue(queues: &Queues, name: &CodeWord, at_once: usize) -> Arc<dyn Queue> {
+    match queues {
+        Queues::Sqlite(database) => Arc::new(database.queue(name)),
+        Queues::Amqp(broker) => Arc::new(broker.queue(name, u16::try_from(at_once).unwrap_or(u16::MAX))),
+    }
 }
+
+/// At-once of a role that leases nothing from a queue.
+pub(crate) const NONE_AT_ONCE: usize = 0;
 
 /// Opens a blob store; a folder leaves `min_free_bytes` of its disk free. A server may be down still.
 pub(crate) fn blobs(address: &BlobAddress, min_free_bytes: u64) -> Result<Arc<dyn Blobs>, StartError> {

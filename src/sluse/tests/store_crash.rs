@@ -200,7 +200,7 @@ async fn processes_share_a_queue_and_each_message_goes_to_one() {
     }
     assert_eq!(acked.iter().cloned().collect::<BTreeSet<_>>(), expected);
     let depth = queue.depth().await.unwrap();
-    assert_eq!((depth.ready, depth.leased), (0, 0));
+    assert_eq!((depth.ready, depth.leased), (0, Some(0)));
 }
 
 /// What a blob of that name holds.

@@ -26,7 +26,7 @@ use crate::queue::{Leased, Queue, QueueError};
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxLimits};
 use crate::scan::{Clamd, ClamdConfig};
 use crate::stores;
-use crate::stores::{OUTCOMES, REPORTS, SUBMISSIONS, delivery_queue};
+use crate::stores::{NONE_AT_ONCE, OUTCOMES, REPORTS, SUBMISSIONS, delivery_queue};
 
 mod decide;
 mod examine;
@@ -70,7 +70,7 @@ impl Bridge {
         let (dmz, secure) = (stores::queues(&settings.dmz_queue)?, stores::queues(&settings.secure_queue)?);
         let mut deliveries = HashMap::new();
         for contract in settings.contracts.iter() {
-            let queue = stores::queue(&secure, &delivery_queue(&contract.destination));
+            let queue = stores::queue(&secure, &delivery_queue(&contract.destination), NONE_AT_ONCE);
             deliveries.insert(contract.destination.clone(), queue);
         }
         let clamd = settings.clamd.as_ref().map(|address| {
@@ -85,9 +85,9 @@ impl Bridge {
         let sandbox = SandboxConfig::new(limits, Arc::from(settings.yara_rules.as_str()));
         let budget = usize::try_from(settings.memory_budget_bytes >> 10).unwrap_or(Semaphore::MAX_PERMITS);
         Ok(Arc::new(Self {
-            submissions: stores::queue(&dmz, &CodeWord::constant(SUBMISSIONS)),
-            outcomes: stores::queue(&dmz, &CodeWord::constant(OUTCOMES)),
-            reports: stores::queue(&secure, &CodeWord::constant(REPORTS)),
+            submissions: stores::queue(&dmz, &CodeWord::constant(SUBMISSIONS), settings.workers),
+            outcomes: stores::queue(&dmz, &CodeWord::constant(OUTCOMES), NONE_AT_ONCE),
+            reports: stores::queue(&secure, &CodeWord::constant(REPORTS), NONE_AT_ONCE),
             deliveries,
             dmz_blobs: stores::blobs(&settings.dmz_blobs, 0)?,
             secure_blobs: stores::blobs(&settings.secure_blobs, 0)?,
@@ -143,7 +143,7 @@ impl Bridge {
         let Leased { message, attempt, receipt, enqueued_at } = leased;
         let id = message.id;
         let ended = {
-            let mut work = std::pin::pin!(self.process(&message, attempt));
+            let mut work = std::pin::pin!(self.process(&message, attempt, enqueued_at));
             loop {
                 tokio::select! {
                     ended = &mut work => break ended,

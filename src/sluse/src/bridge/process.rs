@@ -1,13 +1,17 @@
 //! One submission from its lease to what is to be done with the lease.
 
+use std::time::{Duration, SystemTime};
+
 use sluse_envelope::jws;
 use sluse_envelope::{BlobRef, Direction, PublicKey, Sealing, SubmissionId, UnixMillis};
 use sluse_sanitize::options::Signed;
 
 use crate::audit::{Event, Record};
+use crate::blobs::BlobError;
 use crate::bridge::Bridge;
 use crate::bridge::decide::{Decision, decide, hold_unexamined};
-use crate::bridge::examine::unexamined;
+use crate::bridge::examine::{NoVerdict, unexamined};
+use crate::bridge::fetch::FetchError;
 use crate::bridge::quarantine::lost_signature;
 use crate::bridge::receive::{NotReceived, Received, Unusable, receive};
 use crate::id::CodeWord;
@@ -15,7 +19,10 @@ use crate::model::outcome::{AttachmentCode, Outcome, State};
 use crate::queue::Message;
 
 /// An examination that lasts longer is announced to the portal.
-const ANNOUNCE_AFTER: std::time::Duration = std::time::Duration::from_secs(1);
+const ANNOUNCE_AFTER: Duration = Duration::from_secs(1);
+/// Age at which an attachment that is not in the DMZ's blobs is not waited for any more. It may be the second copy of a
+/// submission that was settled, whose blobs are removed; a portal is told nothing about it then.
+const GONE_FOR_GOOD: Duration = Duration::from_secs(86_400);
 
 /// How the work on a leased submission ended.
 pub(super) enum Ended {
@@ -42,6 +49,9 @@ pub(super) enum Waits {
     /// The DMZ's queue or blobs.
     #[error("DMZ side: {0}")]
     Dmz(String),
+    /// An attachment is not among the DMZ's blobs.
+    #[error("DMZ side: {0}")]
+    Gone(String),
     /// The secure zone's queue or blobs.
     #[error("secure side: {0}")]
     Secure(String),
@@ -69,11 +79,20 @@ impl Waits {
 
 impl Bridge {
     /// Works on one leased message. Whatever happens in here can happen again: nothing is settled before the end.
-    pub(super) async fn process(&self, message: &Message, attempt: u32) -> Ended {
-        match self.try_process(message, attempt).await {
-            Ok(ended) => ended,
-            Err(waits) => Ended::Wait { cause: waits.to_string() },
+    pub(super) async fn process(&self, message: &Message, attempt: u32, enqueued_at: SystemTime) -> Ended {
+        let waits = match self.try_process(message, attempt).await {
+            Ok(ended) => return ended,
+            Err(waits) => waits,
+        };
+        let cause = waits.to_string();
+        if matches!(waits, Waits::Gone(_)) && enqueued_at.elapsed().is_ok_and(|age| age > GONE_FOR_GOOD) {
+            let unusable = Unusable { code: "attachment_is_gone", outcome: None, cause };
+            return match self.set_aside(message.id, unusable).await {
+                Ok(ended) => ended,
+                Err(waits) => Ended::Wait { cause: waits.to_string() },
+            };
         }
+        Ended::Wait { cause }
     }
 
     async fn try_process(&self, message: &Message, attempt: u32) -> Result<Ended, Waits> {
@@ -119,7 +138,10 @@ impl Bridge {
         let examined = self
             .examine(received.header.submission, contract, fields, &manifest.attachments)
             .await
-            .map_err(|cause| Waits::Examination(cause.to_string()))?;
+            .map_err(|cause| match cause {
+                NoVerdict::Fetch(FetchError::Store(BlobError::Missing(_))) => Waits::Gone(cause.to_string()),
+                _ => Waits::Examination(cause.to_string()),
+            })?;
         Ok(decide(contract, examined))
     }
 

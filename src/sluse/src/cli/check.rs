@@ -13,13 +13,17 @@ use crate::stores;
 pub(crate) async fn run(path: &Path) -> Result<Done, CommandError> {
     let settings = AnySettings::load(path)?;
     println!("ok  configuration, keys and rules of {}", path.display());
-    for (database, queue) in settings.queues() {
-        let depth = stores::queue(&stores::queues(&database)?, &queue).depth().await?;
-        println!(
-            "ok  queue {queue}: {} waiting, {} set aside",
-            depth.ready + depth.delayed + depth.leased,
-            depth.dead
-        );
+    for (address, names) in settings.queues() {
+        let queues = stores::queues(&address)?;
+        for name in names {
+            let depth = stores::queue(&queues, &name, stores::NONE_AT_ONCE).depth().await;
+            let depth = depth.map_err(|cause| format!("queue {name}: {cause}"))?;
+            println!(
+                "ok  queue {name}: {} waiting, {} set aside",
+                depth.ready + depth.delayed + depth.leased.unwrap_or(0),
+                depth.dead
+            );
+        }
     }
     match &settings {
         AnySettings::Intake(settings) => {

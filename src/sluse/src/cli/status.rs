@@ -19,7 +19,7 @@ struct Status {
 struct QueueStatus {
     queue: String,
     ready: u64,
-    leased: u64,
+    leased: Option<u64>,
     delayed: u64,
     dead: u64,
     oldest_seconds: Option<u64>,
@@ -28,16 +28,20 @@ struct QueueStatus {
 pub(crate) async fn run(config: &Path, json: bool) -> Result<Done, CommandError> {
     let settings = AnySettings::load(config)?;
     let mut status = Status { queues: Vec::new(), submissions: Vec::new() };
-    for (database, queue) in settings.queues() {
-        let depth = stores::queue(&stores::queues(&database)?, &queue).depth().await?;
-        status.queues.push(QueueStatus {
-            queue: queue.to_string(),
-            ready: depth.ready,
-            leased: depth.leased,
-            delayed: depth.delayed,
-            dead: depth.dead,
-            oldest_seconds: depth.oldest.map(|oldest| oldest.as_secs()),
-        });
+    for (address, names) in settings.queues() {
+        let queues = stores::queues(&address)?;
+        for name in names {
+            let depth = stores::queue(&queues, &name, stores::NONE_AT_ONCE).depth().await;
+            let depth = depth.map_err(|cause| format!("queue {name}: {cause}"))?;
+            status.queues.push(QueueStatus {
+                queue: name.to_string(),
+                ready: depth.ready,
+                leased: depth.leased,
+                delayed: depth.delayed,
+                dead: depth.dead,
+                oldest_seconds: depth.oldest.map(|oldest| oldest.as_secs()),
+            });
+        }
     }
     if let AnySettings::Intake(settings) = &settings {
         let counts = stores::intake_ledger(&settings.ledger).await?.counts().await?;
@@ -55,7 +59,7 @@ pub(crate) async fn run(config: &Path, json: bool) -> Result<Done, CommandError>
         table.add_row([
             queue.queue.clone(),
             queue.ready.to_string(),
-            queue.leased.to_string(),
+            queue.leased.map_or_else(|| "?".to_owned(), |leased| leased.to_string()),
             queue.delayed.to_string(),
             queue.dead.to_string(),
             oldest,

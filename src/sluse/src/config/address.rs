@@ -8,6 +8,8 @@ use serde::de::DeserializeOwned;
 
 use crate::blobs::{BlobAddress, S3Address};
 use crate::config::{ConfigError, Source, keys};
+use crate::queue::QueueAddress;
+use crate::queue::amqp::{BrokerAddress, BrokerFiles};
 
 /// An address as written, before its keys are checked.
 #[derive(Debug, Deserialize)]
@@ -30,9 +32,49 @@ impl Written {
     }
 }
 
-/// Reads `sqlite:PATH`, the embedded queue.
-pub(crate) fn queue_database(source: &Source, key: &'static str, text: &str) -> Result<PathBuf, ConfigError> {
-    path_after(source, key, text, "sqlite:")
+/// A broker as written.
+#[derive(Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Broker {
+    url: String,
+    ca_file: Option<PathBuf>,
+    certificate_file: Option<PathBuf>,
+    key_file: Option<PathBuf>,
+    user: Option<String>,
+    password_file: Option<PathBuf>,
+    operator_certificate_file: Option<PathBuf>,
+    operator_key_file: Option<PathBuf>,
+}
+
+/// Reads `sqlite:PATH`, the embedded queue, or the table of a broker.
+pub(crate) fn queue(
+    source: &Source,
+    key: &'static str,
+    written: Written,
+) -> Result<QueueAddress, ConfigError> {
+    let table = match written {
+        Written::Local(text) => return path_after(source, key, &text, "sqlite:").map(QueueAddress::Sqlite),
+        Written::Server(table) => table,
+    };
+    let broker: Broker = Written::server(source, key, table)?;
+    let resolved = |path: &Option<PathBuf>| path.as_deref().map(|path| source.resolve(path));
+    let (ca, certificate) = (resolved(&broker.ca_file), resolved(&broker.certificate_file));
+    let (key_file, password) = (resolved(&broker.key_file), resolved(&broker.password_file));
+    let operator = match (resolved(&broker.operator_certificate_file), resolved(&broker.operator_key_file)) {
+        (Some(certificate), Some(key)) => Some((certificate, key)),
+        (None, None) => None,
+        _ => return Err(source.wrong(key, "set both operator_certificate_file and operator_key_file")),
+    };
+    let files = BrokerFiles {
+        ca: ca.as_deref(),
+        certificate: certificate.as_deref(),
+        key: key_file.as_deref(),
+        user: broker.user.as_deref(),
+        password: password.as_deref(),
+        operator: operator.as_ref().map(|(certificate, key)| (certificate.as_path(), key.as_path())),
+    };
+    let address = BrokerAddress::read(&broker.url, files);
+    address.map(QueueAddress::Amqp).map_err(|cause| source.wrong(key, cause.to_string()))
 }
 
 /// A bucket as written.

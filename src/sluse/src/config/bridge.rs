@@ -8,20 +8,22 @@ use serde::Deserialize;
 use sluse_envelope::{PrivateKeyRing, PublicKey, SigningKey, Suite, VerifyingKeyRing};
 
 use crate::blobs::{BlobAddress, MAX_MESSAGE_AGE};
+use crate::config::address::Written;
 use crate::config::{ConfigError, Source, address, keys};
 use crate::contract::Contracts;
 use crate::policy::{Policy, yara_rules};
+use crate::queue::QueueAddress;
 use crate::scan::{AddressError, ClamdAddress};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
     rules_dir: PathBuf,
-    dmz_queue: String,
-    dmz_blobs: address::Written,
-    secure_queue: String,
-    secure_blobs: address::Written,
-    quarantine_blobs: address::Written,
+    dmz_queue: Written,
+    dmz_blobs: Written,
+    secure_queue: Written,
+    secure_blobs: Written,
+    quarantine_blobs: Written,
     audit_dir: PathBuf,
     signing_key_file: PathBuf,
     private_key_files: Vec<PathBuf>,
@@ -86,12 +88,12 @@ pub struct Settings {
     pub policy: Policy,
     /// YARA rules as text.
     pub yara_rules: String,
-    /// The DMZ's queue database.
-    pub dmz_queue: PathBuf,
+    /// The DMZ's queues.
+    pub dmz_queue: QueueAddress,
     /// The DMZ's blob store.
     pub dmz_blobs: BlobAddress,
-    /// The secure zone's queue database.
-    pub secure_queue: PathBuf,
+    /// The secure zone's queues.
+    pub secure_queue: QueueAddress,
     /// The secure zone's blob store.
     pub secure_blobs: BlobAddress,
     /// Blob store for withheld originals.
@@ -148,9 +150,9 @@ impl Settings {
             contracts: Contracts::load(&rules.join("contracts"))?,
             policy: Policy::load(&rules)?,
             yara_rules: yara_rules(&rules)?,
-            dmz_queue: address::queue_database(&source, "dmz_queue", &file.dmz_queue)?,
+            dmz_queue: address::queue(&source, "dmz_queue", file.dmz_queue)?,
             dmz_blobs: address::blobs(&source, "dmz_blobs", file.dmz_blobs)?,
-            secure_queue: address::queue_database(&source, "secure_queue", &file.secure_queue)?,
+            secure_queue: address::queue(&source, "secure_queue", file.secure_queue)?,
             secure_blobs: address::blobs(&source, "secure_blobs", file.secure_blobs)?,
             quarantine_blobs: address::blobs(&source, "quarantine_blobs", file.quarantine_blobs)?,
             audit: source.resolve(&file.audit_dir),

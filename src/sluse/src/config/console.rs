@@ -8,11 +8,12 @@ use sluse_envelope::{PrivateKeyRing, VerifyingKeyRing};
 use crate::config::address::Written;
 use crate::config::{ConfigError, Source, address, keys, ledger};
 use crate::ledger::LedgerAddress;
+use crate::queue::QueueAddress;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    queue: String,
+    queue: Written,
     ledger: Written,
     private_key_files: Vec<PathBuf>,
     bridge_verify_key_files: Vec<PathBuf>,
@@ -21,8 +22,8 @@ struct File {
 /// Checked settings of a console.
 #[derive(Debug)]
 pub struct Settings {
-    /// The secure zone's queue database.
-    pub queue: PathBuf,
+    /// The secure zone's queues.
+    pub queue: QueueAddress,
     /// Sealed reports.
     pub ledger: LedgerAddress,
     /// Opens reports and quarantined originals.
@@ -39,7 +40,7 @@ impl Settings {
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let (source, file): (Source, File) = Source::read(path)?;
         Ok(Self {
-            queue: address::queue_database(&source, "queue", &file.queue)?,
+            queue: address::queue(&source, "queue", file.queue)?,
             ledger: ledger::ledger(&source, file.ledger)?,
             private_keys: keys::ring(&source, "private_key_files", &file.private_key_files)?,
             bridge_keys: keys::verifying(&source, "bridge_verify_key_files", &file.bridge_verify_key_files)?,

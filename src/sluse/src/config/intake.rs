@@ -14,6 +14,7 @@ use crate::config::{ConfigError, Source, address, keys, ledger};
 use crate::contract::Contracts;
 use crate::id::CodeWord;
 use crate::ledger::LedgerAddress;
+use crate::queue::QueueAddress;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -22,7 +23,7 @@ struct File {
     tls_certificate_file: Option<PathBuf>,
     tls_key_file: Option<PathBuf>,
     rules_dir: PathBuf,
-    queue: String,
+    queue: Written,
     blobs: Written,
     ledger: Written,
     audit_dir: PathBuf,
@@ -74,8 +75,8 @@ pub struct Settings {
     pub tls: Option<(PathBuf, PathBuf)>,
     /// What may be submitted.
     pub contracts: Contracts,
-    /// The DMZ's queue database.
-    pub queue: PathBuf,
+    /// The DMZ's queues.
+    pub queue: QueueAddress,
     /// The DMZ's blob store.
     pub blobs: BlobAddress,
     /// Ids, states and receipts.
@@ -130,7 +131,7 @@ impl Settings {
             listen: file.listen,
             tls,
             contracts,
-            queue: address::queue_database(&source, "queue", &file.queue)?,
+            queue: address::queue(&source, "queue", file.queue)?,
             blobs: address::blobs(&source, "blobs", file.blobs)?,
             ledger: ledger::ledger(&source, file.ledger)?,
             audit: source.resolve(&file.audit_dir),

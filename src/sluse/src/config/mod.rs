@@ -15,6 +15,7 @@ use std::path::{Path, PathBuf};
 use serde::de::DeserializeOwned;
 
 use crate::id::CodeWord;
+use crate::queue::QueueAddress;
 use crate::stores;
 
 pub mod address;
@@ -98,32 +99,24 @@ impl AnySettings {
         }
     }
 
-    /// The queues that the role reads or writes: database and name.
+    /// The queues that the role reads or writes: where they are, and their names there.
     #[must_use]
-    pub fn queues(&self) -> Vec<(PathBuf, CodeWord)> {
-        let dmz = |database: &Path| {
-            [stores::SUBMISSIONS, stores::OUTCOMES]
-                .map(|name| (database.to_owned(), CodeWord::constant(name)))
-                .to_vec()
-        };
-        let reports = |database: &Path| (database.to_owned(), CodeWord::constant(stores::REPORTS));
+    pub fn queues(&self) -> Vec<(QueueAddress, Vec<CodeWord>)> {
+        let dmz = || [stores::SUBMISSIONS, stores::OUTCOMES].map(CodeWord::constant).to_vec();
+        let reports = || CodeWord::constant(stores::REPORTS);
         match self {
-            Self::Intake(settings) => dmz(&settings.queue),
+            Self::Intake(settings) => vec![(settings.queue.clone(), dmz())],
             Self::Bridge(settings) => {
-                let mut all = dmz(&settings.dmz_queue);
-                let destinations: BTreeSet<_> =
-                    settings.contracts.iter().map(|c| c.destination.clone()).collect();
-                all.extend(
-                    destinations.iter().map(|d| (settings.secure_queue.clone(), stores::delivery_queue(d))),
-                );
-                all.push(reports(&settings.secure_queue));
-                all
+                let destinations: BTreeSet<_> = settings.contracts.iter().map(|c| &c.destination).collect();
+                let mut secure: Vec<_> = destinations.into_iter().map(stores::delivery_queue).collect();
+                secure.push(reports());
+                vec![(settings.dmz_queue.clone(), dmz()), (settings.secure_queue.clone(), secure)]
             }
             Self::Outlet(settings) => {
-                let destinations = settings.destinations.iter();
-                destinations.map(|d| (settings.queue.clone(), stores::delivery_queue(&d.name))).collect()
+                let names = settings.destinations.iter().map(|d| stores::delivery_queue(&d.name)).collect();
+                vec![(settings.queue.clone(), names)]
             }
-            Self::Console(settings) => vec![reports(&settings.queue)],
+            Self::Console(settings) => vec![(settings.queue.clone(), vec![reports()])],
         }
     }
 }

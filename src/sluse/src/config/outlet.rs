@@ -14,11 +14,12 @@ use crate::config::{ConfigError, Source, address, keys, ledger};
 use crate::contract::is_plain_name;
 use crate::id::CodeWord;
 use crate::ledger::LedgerAddress;
+use crate::queue::QueueAddress;
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct File {
-    queue: String,
+    queue: Written,
     blobs: Written,
     ledger: Written,
     audit_dir: PathBuf,
@@ -52,8 +53,8 @@ pub struct Destination {
 /// Checked settings of an outlet.
 #[derive(Debug)]
 pub struct Settings {
-    /// The secure zone's queue database.
-    pub queue: PathBuf,
+    /// The secure zone's queues.
+    pub queue: QueueAddress,
     /// The secure zone's blob store.
     pub blobs: BlobAddress,
     /// Delivered ids.
@@ -88,7 +89,7 @@ impl Settings {
         }
         let remember_days = source.within("remember_days", file.remember_days, 366..=3650)?;
         Ok(Self {
-            queue: address::queue_database(&source, "queue", &file.queue)?,
+            queue: address::queue(&source, "queue", file.queue)?,
             blobs: address::blobs(&source, "blobs", file.blobs)?,
             ledger: ledger::ledger(&source, file.ledger)?,
             audit: source.resolve(&file.audit_dir),

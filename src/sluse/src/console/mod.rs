@@ -52,7 +52,7 @@ impl Console {
     pub async fn open(settings: Settings) -> Result<Arc<Self>, stores::StartError> {
         let database = stores::queues(&settings.queue)?;
         Ok(Arc::new(Self {
-            reports: stores::queue(&database, &CodeWord::constant(REPORTS)),
+            reports: stores::queue(&database, &CodeWord::constant(REPORTS), BATCH),
             ledger: stores::report_ledger(&settings.ledger).await?,
             settings,
         }))

@@ -28,7 +28,7 @@ use crate::id::CodeWord;
 use crate::ledger::intake::IntakeLedger;
 use crate::queue::Queue;
 use crate::schema::Schema;
-use crate::stores::{OUTCOMES, SUBMISSIONS};
+use crate::stores::{NONE_AT_ONCE, OUTCOMES, SUBMISSIONS};
 use crate::{http, stores};
 
 mod attachment;
@@ -74,8 +74,8 @@ impl Intake {
         let queues = stores::queues(&settings.queue)?;
         Ok(Arc::new(Self {
             schemas,
-            queue: stores::queue(&queues, &CodeWord::constant(SUBMISSIONS)),
-            outcomes: stores::queue(&queues, &CodeWord::constant(OUTCOMES)),
+            queue: stores::queue(&queues, &CodeWord::constant(SUBMISSIONS), NONE_AT_ONCE),
+            outcomes: stores::queue(&queues, &CodeWord::constant(OUTCOMES), outcomes::BATCH),
             blobs: stores::blobs(&settings.blobs, settings.min_free_bytes)?,
             ledger: stores::intake_ledger(&settings.ledger).await?,
             audit: stores::audit(&settings.audit, Role::Intake, &settings.signing_key)?,

@@ -12,7 +12,8 @@ use crate::ledger::intake::Recorded;
 use crate::model::outcome::{Outcome, State};
 use crate::queue::Leased;
 
-const BATCH: usize = 64;
+/// Outcomes leased at once.
+pub(super) const BATCH: usize = 64;
 const WAIT: Duration = Duration::from_secs(5);
 const RETRY: Duration = Duration::from_secs(2);
 

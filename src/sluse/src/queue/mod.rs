@@ -10,11 +10,13 @@
 //! ```
 //!
 //! Contract for every backend:
-//! - `put` returns `Ok` only when the message survives a power cut. While a message waits or is leased, a second put of
-//!   its id stores nothing. What was acked before is not remembered: the outlet deduplicates.
+//! - `put` returns `Ok` only when the message survives a power cut. A second put of an id that waits or is leased may
+//!   store nothing, or store it again: a backend need not know what it holds. What was acked before is not remembered.
+//!   So every holder stands a message that comes twice, also at once: the outlet and the console deduplicate, and the
+//!   bridge examines twice.
 //! - A leased message that is neither acked nor extended in time comes back, so a killed holder loses nothing.
-//! - A receipt works until another holder leases the message; after that every call with it is [`QueueError::Stale`]
-//!   and changes nothing.
+//! - A receipt works until another holder leases the message, or until the connection on which it was leased ends; after
+//!   that every call with it is [`QueueError::Stale`] and changes nothing.
 //! - Order is roughly first in, first out; nothing depends on it.
 //! - The queue never looks inside a body.
 
@@ -24,8 +26,12 @@ use async_trait::async_trait;
 
 use crate::id::{CodeWord, SubmissionId};
 
+mod address;
+pub mod amqp;
+pub(crate) mod names;
 mod sqlite;
 
+pub use address::QueueAddress;
 pub use sqlite::{QueueOptions, SqliteQueue, SqliteQueues};
 
 /// Largest body, in bytes: the sealed form and fields of one submission; attachments lie in the blob store.
@@ -34,7 +40,7 @@ pub const MAX_BODY: usize = 4 << 20;
 /// One sealed message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Message {
-    /// The submission it belongs to; unique in the queue.
+    /// The submission it belongs to.
     pub id: SubmissionId,
     /// Sealed bytes, at most [`MAX_BODY`].
     pub body: Vec<u8>,
@@ -45,7 +51,7 @@ pub struct Message {
 pub enum Put {
     /// It is in the queue now.
     Stored,
-    /// A message with this id was already in the queue, and stays as it was.
+    /// Only from a backend that looks: a message with this id was already in the queue, and stays as it was.
     AlreadyThere,
 }
 
@@ -66,9 +72,9 @@ pub struct Leased {
 /// Proof of one lease. Neither copied nor made outside this module: one lease ends once.
 #[derive(Debug, PartialEq, Eq)]
 pub struct LeaseReceipt {
-    /// The backend's number for the message (SQLite row, AMQP delivery tag).
+    /// The backend's number for the message (SQLite row) or its lease (AMQP).
     pub(in crate::queue) number: i64,
-    /// Grows with each lease of the message (or channel generation), so an old holder is told apart.
+    /// Grows with each lease of the message (SQLite) or each consumer (AMQP), so an old holder is told apart.
     pub(in crate::queue) fence: i64,
 }
 
@@ -77,13 +83,13 @@ pub struct LeaseReceipt {
 pub struct Depth {
     /// Messages that a lease would give now.
     pub ready: u64,
-    /// Messages in someone's hands.
-    pub leased: u64,
+    /// Messages in someone's hands; `None` when the backend cannot tell.
+    pub leased: Option<u64>,
     /// Messages that wait for the end of a nack's delay.
     pub delayed: u64,
     /// Dead letters.
     pub dead: u64,
-    /// Age of the oldest message that is not dead.
+    /// Age of the oldest message that is not dead; `None` without any, or when the backend cannot tell.
     pub oldest: Option<Duration>,
 }
 
@@ -148,6 +154,9 @@ pub enum QueueError {
     /// The queue is closed, busy or out of reach; trying again may help.
     #[error("the queue cannot be used now: {0}")]
     Unavailable(Box<dyn std::error::Error + Send + Sync>),
+    /// The backend cannot list what waits.
+    #[error("a broker lists nothing without taking it; to count, use rabbitmqctl list_queues")]
+    NotListed,
     /// The queue's storage is damaged; trying again does not help.
     #[error("the queue is damaged: {0}")]
     Damaged(Box<dyn std::error::Error + Send + Sync>),
@@ -160,7 +169,7 @@ pub trait Queue: Send + Sync {
     ///
     /// # Errors
     /// [`QueueError::Full`], [`QueueError::TooLarge`], or the queue cannot be used. After any error the message may
-    /// still have been stored: putting the same id again is safe.
+    /// still have been stored: putting the same id again is safe, and may store it twice.
     async fn put(&self, message: Message) -> Result<Put, QueueError>;
 
     /// Takes up to `max` messages, waiting up to `wait` for the first. Empty when none came. Each may be of [`MAX_BODY`]
@@ -169,7 +178,7 @@ pub trait Queue: Send + Sync {
     /// Dropping the future returns what it took.
     ///
     /// # Errors
-    /// The queue cannot be used.
+    /// The queue cannot be used. A backend that reconnects by itself waits instead.
     async fn lease(&self, max: usize, wait: Duration) -> Result<Vec<Leased>, QueueError>;
 
     /// Begins the lease's time anew.
@@ -184,7 +193,8 @@ pub trait Queue: Send + Sync {
     /// [`QueueError::Stale`], or the queue cannot be used; the message then comes back.
     async fn ack(&self, receipt: LeaseReceipt) -> Result<(), QueueError>;
 
-    /// Gives the message back, to be leased again after `delay`.
+    /// Gives the message back, to be leased again after `delay` or somewhat more; after a minute at the earliest when
+    /// `delay` is longer.
     ///
     /// # Errors
     /// [`QueueError::Stale`], or the queue cannot be used; the message then comes back when the lease runs out.
@@ -205,7 +215,7 @@ pub trait Queue: Send + Sync {
     /// Up to `limit` messages that are not dead, oldest first.
     ///
     /// # Errors
-    /// The queue cannot be used.
+    /// [`QueueError::NotListed`], or the queue cannot be used.
     async fn list(&self, limit: u32) -> Result<Vec<Listed>, QueueError>;
 
     /// Up to `limit` dead letters, oldest first.

@@ -284,7 +284,7 @@ impl Queue for SqliteQueue {
                         let oldest: Option<i64> = row.get(3)?;
                         Ok(Depth {
                             ready: row.get::<_, i64>(0)?.unsigned_abs(),
-                            leased: row.get::<_, i64>(1)?.unsigned_abs(),
+                            leased: Some(row.get::<_, i64>(1)?.unsigned_abs()),
                             delayed: row.get::<_, i64>(2)?.unsigned_abs(),
                             dead: dead.unsigned_abs(),
                             oldest: oldest.map(|ms| {
