@@ -63,8 +63,7 @@ pub enum KeyFileError {
 pub fn read_private<K: Private>(path: &Path, passphrase: Option<&str>) -> Result<K, KeyFileError> {
     let text = read(path, |file| {
         let mode = file.mode() & 0o7777;
-        let private = is_private(mode, file.uid(), file.gid());
-        if private { Ok(()) } else { Err(KeyFileError::OpenToOthers { path: path.into(), mode }) }
+        if is_private(file) { Ok(()) } else { Err(KeyFileError::OpenToOthers { path: path.into(), mode }) }
     })?;
     key_text::read_private(&text, passphrase).map_err(text_error(path))
 }
@@ -110,8 +109,13 @@ fn text_error(path: &Path) -> impl FnOnce(KeyTextError) -> KeyFileError {
     move |cause| KeyFileError::Text { path: path.into(), cause }
 }
 
-/// Whether nobody but the owner, and who root has put on the file's access list, can reach it.
-fn is_private(mode: u32, owner: u32, group: u32) -> bool {
+/// Whether nobody can reach a file but its owner, or the account that systemd hands it to as a credential.
+#[must_use]
+pub fn is_private(file: &Metadata) -> bool {
+    closed(file.mode() & 0o7777, file.uid(), file.gid())
+}
+
+fn closed(mode: u32, owner: u32, group: u32) -> bool {
     mode & 0o077 == 0 || (mode, owner, group) == (0o440, 0, 0)
 }
 
@@ -210,11 +214,11 @@ mod tests {
 
     #[test]
     fn a_credential_of_systemd_is_private_and_what_only_looks_like_one_is_not() {
-        assert!(is_private(0o440, 0, 0));
+        assert!(closed(0o440, 0, 0));
         for (mode, owner, group) in
             [(0o440, 1000, 0), (0o440, 0, 1000), (0o460, 0, 0), (0o640, 0, 0), (0o444, 0, 0)]
         {
-            assert!(!is_private(mode, owner, group), "{mode:o} {owner}:{group}");
+            assert!(!closed(mode, owner, group), "{mode:o} {owner}:{group}");
         }
     }
 
