@@ -1,11 +1,12 @@
 //! Key files: a [key's text](crate::key_text) on disk.
 //!
 //! A private key's file must be readable by its owner alone, and is created so: never over another file, mode 0600,
-//! synced with its directory before anyone relies on the key.
+//! synced with its directory before anyone relies on the key. The one exception is how systemd hands over a credential
+//! (`LoadCredential=`): root's, mode 0440, where the group bits stand for an access list with the service's account.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{File, Metadata, OpenOptions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 
 use zeroize::Zeroizing;
@@ -57,10 +58,12 @@ pub enum KeyFileError {
 /// Reads a file with one private key.
 ///
 /// # Errors
-/// Refuses a file whose mode allows group or others anything; see [`KeyFileError`].
+/// Refuses a file whose mode allows group or others anything, unless it is a credential of systemd; see
+/// [`KeyFileError`].
 pub fn read_private<K: Private>(path: &Path, passphrase: Option<&str>) -> Result<K, KeyFileError> {
-    let text = read(path, |mode| {
-        if mode & 0o077 == 0 { Ok(()) } else { Err(KeyFileError::OpenToOthers { path: path.into(), mode }) }
+    let text = read(path, |file| {
+        let mode = file.mode() & 0o7777;
+        if is_private(file) { Ok(()) } else { Err(KeyFileError::OpenToOthers { path: path.into(), mode }) }
     })?;
     key_text::read_private(&text, passphrase).map_err(text_error(path))
 }
@@ -106,10 +109,20 @@ fn text_error(path: &Path) -> impl FnOnce(KeyTextError) -> KeyFileError {
     move |cause| KeyFileError::Text { path: path.into(), cause }
 }
 
-/// Reads a small text file after `allow` has seen the mode of the very file that is open.
+/// Whether nobody can reach a file but its owner, or the account that systemd hands it to as a credential.
+#[must_use]
+pub fn is_private(file: &Metadata) -> bool {
+    closed(file.mode() & 0o7777, file.uid(), file.gid())
+}
+
+fn closed(mode: u32, owner: u32, group: u32) -> bool {
+    mode & 0o077 == 0 || (mode, owner, group) == (0o440, 0, 0)
+}
+
+/// Reads a small text file after `allow` has seen the metadata of the very file that is open.
 fn read(
     path: &Path,
-    allow: impl FnOnce(u32) -> Result<(), KeyFileError>,
+    allow: impl FnOnce(&Metadata) -> Result<(), KeyFileError>,
 ) -> Result<Zeroizing<String>, KeyFileError> {
     let not_a_key_file = || KeyFileError::NotAKeyFile { path: path.into() };
     let file = File::open(path).map_err(io_error("open", path))?;
@@ -117,7 +130,7 @@ fn read(
     if !metadata.is_file() {
         return Err(not_a_key_file());
     }
-    allow(metadata.permissions().mode() & 0o7777)?;
+    allow(&metadata)?;
     // Room for one byte too many, so that the buffer is never moved and a file too large shows.
     let mut bytes = Zeroizing::new(Vec::with_capacity(MAX_FILE_LEN + 1));
     #[expect(clippy::disallowed_methods, reason = "capped by take")]
@@ -147,6 +160,7 @@ fn create(path: &Path, line: &str, mode: u32) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
 
     use super::*;
     use crate::key::{PrivateKey, PublicKey};
@@ -196,6 +210,16 @@ mod tests {
         }
         set_mode(&path, 0o400);
         read_private::<SigningKey>(&path, None).unwrap();
+    }
+
+    #[test]
+    fn a_credential_of_systemd_is_private_and_what_only_looks_like_one_is_not() {
+        assert!(closed(0o440, 0, 0));
+        for (mode, owner, group) in
+            [(0o440, 1000, 0), (0o440, 0, 1000), (0o460, 0, 0), (0o640, 0, 0), (0o444, 0, 0)]
+        {
+            assert!(!closed(mode, owner, group), "{mode:o} {owner}:{group}");
+        }
     }
 
     #[test]
