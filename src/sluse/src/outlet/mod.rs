@@ -6,8 +6,7 @@
 //!
 //! One task per destination: one that is stuck does not slow another.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sluse_envelope::SubmissionId;
@@ -42,7 +41,6 @@ pub struct Outlet {
     blobs: Arc<dyn Blobs>,
     ledger: Arc<dyn OutletLedger>,
     audit: AuditLog,
-    claims: Claims,
 }
 
 impl Outlet {
@@ -67,7 +65,6 @@ impl Outlet {
             blobs: stores::blobs(&settings.blobs, 0)?,
             ledger: stores::outlet_ledger(&settings.ledger).await?,
             audit: stores::audit(&settings.audit, Role::Outlet, &settings.signing_key)?,
-            claims: Claims::default(),
             settings,
         }))
     }
@@ -175,30 +172,6 @@ impl Outlet {
                 () = tokio::time::sleep(HOUSEKEEPING) => {}
             }
         }
-    }
-}
-
-/// Submissions that are being delivered in this process: a queue may give two copies of one at once.
-#[derive(Default)]
-struct Claims(Mutex<HashSet<SubmissionId>>);
-
-impl Claims {
-    /// The right to deliver a submission; `None` while another copy of it has it.
-    fn take(&self, id: SubmissionId) -> Option<Claim<'_>> {
-        let mut held = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        held.insert(id).then_some(Claim { claims: self, id })
-    }
-}
-
-/// The right to deliver one submission; given back when dropped.
-struct Claim<'a> {
-    claims: &'a Claims,
-    id: SubmissionId,
-}
-
-impl Drop for Claim<'_> {
-    fn drop(&mut self) {
-        self.claims.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.id);
     }
 }
 
