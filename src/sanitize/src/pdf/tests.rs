@@ -267,6 +267,19 @@ fn a_resource_may_be_called_js() {
 }
 
 #[test]
+fn resources_whose_names_mean_something_elsewhere_stay_when_they_are_no_objects_of_their_own() {
+    let font = "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>";
+    let resources = format!(
+        "/Resources<</Font<</F1 5 0 R/AF {font}/Win {font}>>/ExtGState<</JS<</CA .5>>>>/ColorSpace<</AA/DeviceRGB>>>>"
+    );
+    let (_, file, report) = rebuilt(&Fixture::new().page(&resources).build());
+    assert!(report.removed.is_empty(), "{:?}", report.removed);
+    for kept in ["/AF ", "/Win ", "/JS ", "/AA/DeviceRGB"] {
+        assert!(contains(&file, kept), "{kept}");
+    }
+}
+
+#[test]
 fn a_damaged_stream_keeps_what_comes_before_the_damage() {
     let mut content = deflate(&b"BT /F1 12 Tf 72 720 Td (Hello) Tj ET\n".repeat(50));
     content.truncate(content.len() - 6);
