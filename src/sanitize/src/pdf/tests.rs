@@ -267,7 +267,7 @@ fn a_resource_may_be_called_js() {
 }
 
 #[test]
-fn resources_whose_names_mean_something_elsewhere_stay_when_they_are_no_objects_of_their_own() {
+fn resources_whose_names_mean_something_elsewhere_stay() {
     let font = "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>";
     let resources = format!(
         "/Resources<</Font<</F1 5 0 R/AF {font}/Win {font}>>/ExtGState<</JS<</CA .5>>>>/ColorSpace<</AA/DeviceRGB>>>>"
@@ -277,6 +277,10 @@ fn resources_whose_names_mean_something_elsewhere_stay_when_they_are_no_objects_
     for kept in ["/AF ", "/Win ", "/JS ", "/AA/DeviceRGB"] {
         assert!(contains(&file, kept), "{kept}");
     }
+
+    let shared = Fixture::new().page("/Resources<</Font 6 0 R>>").object(6, "<</F1 5 0 R/AF 5 0 R>>");
+    let (_, file, report) = rebuilt(&shared.build());
+    assert!(report.removed.is_empty() && contains(&file, "/AF "), "{:?}", report.removed);
 }
 
 #[test]
