@@ -3,6 +3,7 @@
 //! Writing what was read must give the same bytes: so nothing lies before, between or after the objects, there is one
 //! revision, and no name is spelt in two ways.
 
+use std::cell::LazyCell;
 use std::collections::HashSet;
 use std::sync::Arc;
 
@@ -39,9 +40,13 @@ pub(super) fn verify(bytes: &[u8], chosen: &Options) -> Result<(), Failure> {
     let info = described(&document, chosen.metadata)?;
     same_bytes(&document, bytes, info)?;
     everything_reached(&document)?;
-    let maps = maps(&document);
+    let maps = LazyCell::new(|| maps(&document));
     for (id, object) in &document.objects {
-        search(object, maps.contains(id), chosen.links)?;
+        // In a map less is refused; few documents need to know which those are.
+        search(object, false, chosen.links).or_else(|failure| match maps.contains(id) {
+            true => search(object, true, chosen.links),
+            false => Err(failure),
+        })?;
     }
     let catalog = document.catalog().map_err(unproved)?;
     let pages = tree::pages(&document, catalog)?.len();
