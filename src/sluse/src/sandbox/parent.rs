@@ -4,12 +4,14 @@ use std::collections::{HashSet, VecDeque};
 use std::io::{self, IoSlice};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
-use rustix::process::{Pid, WaitStatus};
+use rustix::process::Pid;
 use sluse_sanitize::report::{plain, sha256_hex};
 use sluse_sanitize::{Format, Report};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
@@ -231,7 +233,7 @@ impl Sandbox {
             Ok(Ok(None)) => Ok(Worker::new(process, socket, task, self.limits)),
             Ok(Ok(Some(text))) => Err(StartError::SetUp(text)),
             Ok(Err(error)) => Err(StartError::Ended(match process.end().await {
-                Ok(status) => format!("{error}; {status:?}"),
+                Ok(status) => format!("{error}; {status}"),
                 Err(_) => error.to_string(),
             })),
             Err(_) => Err(StartError::TimedOut),
@@ -267,7 +269,7 @@ struct Process {
 }
 
 impl Process {
-    async fn end(&mut self) -> io::Result<WaitStatus> {
+    async fn end(&mut self) -> io::Result<ExitStatus> {
         match self.pid.take() {
             Some(pid) => self.keeper.end(pid).await,
             None => Err(io::ErrorKind::NotFound.into()),
@@ -504,7 +506,7 @@ impl Worker {
             return Err(Fault::BadFrame("a frame after the end").into());
         }
         let status = self.process.end().await?;
-        if status.exit_status() == Some(0) { Ok((None, Stage::Done)) } else { Err(self.died(status).into()) }
+        if status.success() { Ok((None, Stage::Done)) } else { Err(self.died(status).into()) }
     }
 
     /// Reads one frame about `file`; `cap` tells how long a frame of a kind may be, and which kinds may come now.
@@ -528,8 +530,8 @@ impl Worker {
     }
 
     /// What an exit status means for a worker that was not done.
-    fn died(&self, status: WaitStatus) -> Fault {
-        match (status.exit_status(), status.terminating_signal()) {
+    fn died(&self, status: ExitStatus) -> Fault {
+        match (status.code(), status.signal()) {
             (Some(EXIT_PANICKED), _) => Fault::Panicked,
             (Some(code), _) => Fault::Exited { code },
             (_, Some(libc::SIGSYS)) => Fault::Forbidden,

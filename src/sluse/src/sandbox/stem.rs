@@ -9,12 +9,12 @@ use std::io::{self, IoSlice, Read as _, Write as _};
 use std::mem::MaybeUninit;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
 use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
+use rustix::process::{Pid, Signal, WaitOptions};
 use sluse_sanitize::report::plain;
 
 use super::WORKER_ARGUMENT;
@@ -47,7 +47,7 @@ impl Stem {
                 Err(StartError::TimedOut)
             }
             Err(error) => Err(StartError::Ended(match stem.pid.take().map(end) {
-                Some(Ok(status)) => format!("{error}; {status:?}"),
+                Some(Ok(status)) => format!("{error}; {status}"),
                 _ => error.to_string(),
             })),
         }
@@ -143,13 +143,13 @@ impl Drop for Stem {
 ///
 /// A worker that ends by itself closes its socket only after its exit status is settled, so killing it then does not
 /// change what it died of.
-pub(super) fn end(pid: Pid) -> io::Result<WaitStatus> {
+pub(super) fn end(pid: Pid) -> io::Result<ExitStatus> {
     // A child that is not waited for keeps its number, so it is the right process.
     rustix::process::kill_process(pid, Signal::KILL)?;
     loop {
         match rustix::process::waitpid(Some(pid), WaitOptions::empty()) {
             Err(rustix::io::Errno::INTR) => {}
-            Ok(Some((_, status))) => return Ok(status),
+            Ok(Some((_, status))) => return Ok(ExitStatus::from_raw(status.as_raw())),
             Ok(None) => {}
             Err(errno) => return Err(errno.into()),
         }
