@@ -267,6 +267,23 @@ fn a_resource_may_be_called_js() {
 }
 
 #[test]
+fn resources_whose_names_mean_something_elsewhere_stay() {
+    let font = "<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>";
+    let resources = format!(
+        "/Resources<</Font<</F1 5 0 R/AF {font}/Win {font}>>/ExtGState<</JS<</CA .5>>>>/ColorSpace<</AA/DeviceRGB>>>>"
+    );
+    let (_, file, report) = rebuilt(&Fixture::new().page(&resources).build());
+    assert!(report.removed.is_empty(), "{:?}", report.removed);
+    for kept in ["/AF ", "/Win ", "/JS ", "/AA/DeviceRGB"] {
+        assert!(contains(&file, kept), "{kept}");
+    }
+
+    let shared = Fixture::new().page("/Resources<</Font 6 0 R>>").object(6, "<</F1 5 0 R/AF 5 0 R>>");
+    let (_, file, report) = rebuilt(&shared.build());
+    assert!(report.removed.is_empty() && contains(&file, "/AF "), "{:?}", report.removed);
+}
+
+#[test]
 fn a_damaged_stream_keeps_what_comes_before_the_damage() {
     let mut content = deflate(&b"BT /F1 12 Tf 72 720 Td (Hello) Tj ET\n".repeat(50));
     content.truncate(content.len() - 6);

@@ -3,10 +3,12 @@
 //! Writing what was read must give the same bytes: so nothing lies before, between or after the objects, there is one
 //! revision, and no name is spelt in two ways.
 
+use std::cell::LazyCell;
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use hayro_syntax::Pdf;
-use lopdf::{Dictionary, Document, LoadOptions, Object};
+use lopdf::{Dictionary, Document, LoadOptions, Object, ObjectId};
 
 use super::forbidden::{FORBIDDEN_ACTIONS, FORBIDDEN_KEYS, FORBIDDEN_TYPES};
 use super::load::reached;
@@ -38,8 +40,13 @@ pub(super) fn verify(bytes: &[u8], chosen: &Options) -> Result<(), Failure> {
     let info = described(&document, chosen.metadata)?;
     same_bytes(&document, bytes, info)?;
     everything_reached(&document)?;
-    for object in document.objects.values() {
-        search(object, false, chosen.links)?;
+    let maps = LazyCell::new(|| maps(&document));
+    for (id, object) in &document.objects {
+        // In a map less is refused; few documents need to know which those are.
+        search(object, false, chosen.links).or_else(|failure| match maps.contains(id) {
+            true => search(object, true, chosen.links),
+            false => Err(failure),
+        })?;
     }
     let catalog = document.catalog().map_err(unproved)?;
     let pages = tree::pages(&document, catalog)?.len();
@@ -115,6 +122,30 @@ fn everything_reached(document: &Document) -> Result<(), Failure> {
     }
 }
 
+fn is_map(key: &[u8]) -> bool {
+    MAPS.iter().any(|known| known.as_bytes() == key)
+}
+
+/// Objects that are such maps of names, and nothing else anywhere.
+fn maps(document: &Document) -> HashSet<ObjectId> {
+    let (mut maps, mut others) = (HashSet::new(), HashSet::new());
+    let mut open: Vec<(&Object, bool)> = document.objects.values().map(|object| (object, false)).collect();
+    open.extend(document.trailer.iter().map(|(_, value)| (value, false)));
+    while let Some((object, as_map)) = open.pop() {
+        match object {
+            Object::Reference(id) if as_map => drop(maps.insert(*id)),
+            Object::Reference(id) => drop(others.insert(*id)),
+            Object::Array(items) => open.extend(items.iter().map(|item| (item, false))),
+            Object::Dictionary(dict) => open.extend(dict.iter().map(|(key, value)| (value, is_map(key)))),
+            Object::Stream(stream) => {
+                open.extend(stream.dict.iter().map(|(key, value)| (value, is_map(key))));
+            }
+            _ => {}
+        }
+    }
+    &maps - &others
+}
+
 fn search(object: &Object, map: bool, links: Links) -> Result<(), Failure> {
     match object {
         Object::Array(items) => items.iter().try_for_each(|item| search(item, false, links)),
@@ -154,7 +185,7 @@ fn search_dictionary(dict: &Dictionary, map: bool, links: Links) -> Result<(), F
         {
             return Err(unproved(format!("a key /{found} is left")));
         }
-        search(value, MAPS.iter().any(|known| known.as_bytes() == key), links)?;
+        search(value, is_map(key), links)?;
     }
     Ok(())
 }

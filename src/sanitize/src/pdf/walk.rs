@@ -211,6 +211,22 @@ impl<'d> Walk<'d, '_, '_> {
         }
     }
 
+    /// As [`value`](Self::value), as an object of its own.
+    fn apart(&mut self, kind: Kind, object: &'d Object) -> Made {
+        let kinds = match shape(kind) {
+            Shape::Any(kinds) => kinds,
+            Shape::Special => return Ok(None),
+            _ => &[kind],
+        };
+        for &kind in kinds {
+            if self.admits(kind, object)? {
+                let number = self.allocate(Task::Copy { id: self.here, object, kind });
+                return Ok(Some(Object::Reference((number, 0))));
+            }
+        }
+        Ok(None)
+    }
+
     pub(super) fn reference(&mut self, kind: Kind, object: &'d Object) -> Made {
         let Some((Some(id), target)) = tree::resolve(self.document, object) else { return Ok(None) };
         let number = match self.numbers.get(&(id, kind)) {
@@ -389,7 +405,14 @@ impl<'d> Walk<'d, '_, '_> {
                 let mut new = Dictionary::new();
                 for (key, value) in dict {
                     let forbidden = FORBIDDEN_KEYS.iter().any(|name| name.as_bytes() == key);
-                    match if resource || !forbidden { self.value(inner, value)? } else { None } {
+                    let made = match value {
+                        _ if !forbidden => self.value(inner, value)?,
+                        // Whatever its name, what is behind it is no part of this dictionary.
+                        Object::Dictionary(_) if resource => self.apart(inner, value)?,
+                        _ if resource => self.value(inner, value)?,
+                        _ => None,
+                    };
+                    match made {
                         Some(value) => new.set(key.clone(), value),
                         None => self.rejected(key, value),
                     }

@@ -14,7 +14,7 @@ use crate::report::{Removed, What};
 pub(super) fn rebuild(body: &[u8], job: &mut Job<'_>) -> Result<Option<Vec<u8>>, Failure> {
     let Some(records) = art::parse(body, 0) else { return Ok(None) };
     let [record] = records.as_slice() else { return Ok(None) };
-    if record.kind != kind::DRAWING_GROUP {
+    if record.kind != kind::DRAWING_GROUP || !matches!(record.content, Content::Container(_)) {
         return Ok(None);
     }
     let mut group = Group { out: Vec::with_capacity(body.len()), pictures: 0 };

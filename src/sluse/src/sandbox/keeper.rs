@@ -7,10 +7,12 @@
 //! attacker learned from a crash is of no use for the next.
 
 use std::io;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::sync::mpsc;
 
-use rustix::process::{Pid, WaitStatus};
+use rustix::process::Pid;
 use tokio::sync::oneshot;
 
 use super::parent::StartError;
@@ -18,7 +20,7 @@ use super::stem::{self, Started, Stem};
 
 enum Order {
     Start(oneshot::Sender<Result<Started, StartError>>),
-    End(Pid, Option<oneshot::Sender<io::Result<WaitStatus>>>),
+    End(Pid, Option<oneshot::Sender<io::Result<ExitStatus>>>),
     #[cfg(test)]
     KillStem,
 }
@@ -64,7 +66,7 @@ impl Keeper {
     }
 
     /// Kills a process that has not ended by itself, and tells how it ended.
-    pub(super) async fn end(&self, pid: Pid) -> io::Result<WaitStatus> {
+    pub(super) async fn end(&self, pid: Pid) -> io::Result<ExitStatus> {
         let (reply, answer) = oneshot::channel();
         self.orders.send(Order::End(pid, Some(reply))).map_err(|_| gone())?;
         answer.await.map_err(|_| gone())?
@@ -108,10 +110,10 @@ impl Nursery {
         stem.fork().map_err(StartError::Spawn)
     }
 
-    fn end(&mut self, pid: Pid) -> io::Result<WaitStatus> {
+    fn end(&mut self, pid: Pid) -> io::Result<ExitStatus> {
         let status = stem::end(pid)?;
-        let ours = status.terminating_signal() == Some(libc::SIGKILL);
-        if !ours && status.exit_status() != Some(0) {
+        let ours = status.signal() == Some(libc::SIGKILL);
+        if !ours && !status.success() {
             self.stem = None;
         }
         Ok(status)

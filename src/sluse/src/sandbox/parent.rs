@@ -1,15 +1,15 @@
 //! The parent's side: starts workers, hands them their task, and takes their word for nothing.
 
 use std::collections::{HashSet, VecDeque};
-use std::io::{self, IoSlice};
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd, BorrowedFd};
+use std::io;
+use std::os::fd::AsFd;
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::PathBuf;
+use std::process::ExitStatus;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
-use rustix::process::{Pid, WaitStatus};
+use rustix::process::Pid;
 use sluse_sanitize::report::{plain, sha256_hex};
 use sluse_sanitize::{Format, Report};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, Interest};
@@ -231,7 +231,7 @@ impl Sandbox {
             Ok(Ok(None)) => Ok(Worker::new(process, socket, task, self.limits)),
             Ok(Ok(Some(text))) => Err(StartError::SetUp(text)),
             Ok(Err(error)) => Err(StartError::Ended(match process.end().await {
-                Ok(status) => format!("{error}; {status:?}"),
+                Ok(status) => format!("{error}; {status}"),
                 Err(_) => error.to_string(),
             })),
             Err(_) => Err(StartError::TimedOut),
@@ -267,7 +267,7 @@ struct Process {
 }
 
 impl Process {
-    async fn end(&mut self) -> io::Result<WaitStatus> {
+    async fn end(&mut self) -> io::Result<ExitStatus> {
         match self.pid.take() {
             Some(pid) => self.keeper.end(pid).await,
             None => Err(io::ErrorKind::NotFound.into()),
@@ -420,7 +420,8 @@ impl Worker {
         let task = serde_json::to_vec(&task).map_err(|error| Fault::Socket(io::Error::from(error).kind()))?;
         let number = u32::try_from(index).map_err(|_| Fault::BadFrame("too many files"))?;
         let header = Header { kind: Kind::File, file: number, len: task.len() as u64 };
-        send_with_descriptor(&self.socket, &header.encode(), file.content.as_fd()).await?;
+        let (socket, content) = (&self.socket, file.content.as_fd());
+        socket.async_io(Interest::WRITABLE, || header.send_with(socket, content)).await?;
         self.socket.write_all(&task).await?;
         Ok(Stage::File(Current { index, file, members: HashSet::new(), shown: 0, rebuilt: None }))
     }
@@ -504,7 +505,7 @@ impl Worker {
             return Err(Fault::BadFrame("a frame after the end").into());
         }
         let status = self.process.end().await?;
-        if status.exit_status() == Some(0) { Ok((None, Stage::Done)) } else { Err(self.died(status).into()) }
+        if status.success() { Ok((None, Stage::Done)) } else { Err(self.died(status).into()) }
     }
 
     /// Reads one frame about `file`; `cap` tells how long a frame of a kind may be, and which kinds may come now.
@@ -528,8 +529,8 @@ impl Worker {
     }
 
     /// What an exit status means for a worker that was not done.
-    fn died(&self, status: WaitStatus) -> Fault {
-        match (status.exit_status(), status.terminating_signal()) {
+    fn died(&self, status: ExitStatus) -> Fault {
+        match (status.code(), status.signal()) {
             (Some(EXIT_PANICKED), _) => Fault::Panicked,
             (Some(code), _) => Fault::Exited { code },
             (_, Some(libc::SIGSYS)) => Fault::Forbidden,
@@ -573,28 +574,6 @@ async fn send(socket: &mut UnixStream, kind: Kind, file: u32, parts: &[&[u8]]) -
         socket.write_all(part).await?;
     }
     Ok(())
-}
-
-/// Sends a header with a descriptor attached to its first byte.
-async fn send_with_descriptor(
-    socket: &UnixStream,
-    header: &[u8; HEADER_BYTES],
-    descriptor: BorrowedFd<'_>,
-) -> io::Result<()> {
-    let sent = socket
-        .async_io(Interest::WRITABLE, || {
-            let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-            let mut ancillary = SendAncillaryBuffer::new(&mut space);
-            let descriptors = [descriptor];
-            if !ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)) {
-                return Err(io::ErrorKind::OutOfMemory.into());
-            }
-            let parts = [IoSlice::new(header)];
-            Ok(rustix::net::sendmsg(socket, &parts, &mut ancillary, SendFlags::NOSIGNAL)?)
-        })
-        .await?;
-    // The kernel takes so few bytes whole or not at all.
-    if sent == header.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
 }
 
 /// The next header; `None` at the end of the stream.

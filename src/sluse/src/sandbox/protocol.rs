@@ -28,6 +28,11 @@
 //! Everything after a worker's Ready comes from a process that has read hostile bytes, so the parent believes nothing in it
 //! that it can check: see `parent` for sizes and order and `evidence` for what a report may say.
 
+use std::io::{self, IoSlice};
+use std::mem::MaybeUninit;
+use std::os::fd::{AsFd, BorrowedFd};
+
+use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
 use serde::{Deserialize, Serialize};
 use sluse_sanitize::Settings;
 
@@ -113,6 +118,21 @@ impl Header {
         file.copy_from_slice(&self.file.to_be_bytes());
         len.copy_from_slice(&self.len.to_be_bytes());
         out
+    }
+
+    /// Sends it with a descriptor attached to its first byte.
+    pub(super) fn send_with(self, socket: impl AsFd, descriptor: BorrowedFd<'_>) -> io::Result<()> {
+        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
+        let mut ancillary = SendAncillaryBuffer::new(&mut space);
+        let descriptors = [descriptor];
+        if !ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)) {
+            return Err(io::ErrorKind::OutOfMemory.into());
+        }
+        let bytes = self.encode();
+        let sent =
+            rustix::net::sendmsg(socket, &[IoSlice::new(&bytes)], &mut ancillary, SendFlags::NOSIGNAL)?;
+        // The kernel takes so few bytes whole or not at all.
+        if sent == bytes.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
     }
 
     /// `None`: no such kind.

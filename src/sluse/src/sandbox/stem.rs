@@ -5,16 +5,14 @@
 //! its own socket and is told nothing but to fork. It never sees a byte of a submission, and a worker shares nothing
 //! with it that either could change.
 
-use std::io::{self, IoSlice, Read as _, Write as _};
-use std::mem::MaybeUninit;
-use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
+use std::io::{self, Read as _, Write as _};
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::os::unix::net::UnixStream;
-use std::os::unix::process::CommandExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 
-use rustix::net::{SendAncillaryBuffer, SendAncillaryMessage, SendFlags};
-use rustix::process::{Pid, Signal, WaitOptions, WaitStatus};
+use rustix::process::{Pid, Signal, WaitOptions};
 use sluse_sanitize::report::plain;
 
 use super::WORKER_ARGUMENT;
@@ -47,7 +45,7 @@ impl Stem {
                 Err(StartError::TimedOut)
             }
             Err(error) => Err(StartError::Ended(match stem.pid.take().map(end) {
-                Some(Ok(status)) => format!("{error}; {status:?}"),
+                Some(Ok(status)) => format!("{error}; {status}"),
                 _ => error.to_string(),
             })),
         }
@@ -104,7 +102,7 @@ impl Stem {
     pub(super) fn fork(&mut self) -> io::Result<Started> {
         let (socket, theirs) = UnixStream::pair()?;
         socket.set_nonblocking(true)?;
-        self.send_fork(theirs.as_fd())?;
+        Header { kind: Kind::Fork, file: NO_FILE, len: 0 }.send_with(&self.socket, theirs.as_fd())?;
         if let Some(text) = self.answer(Kind::Forked, 4)? {
             return Err(io::Error::other(text));
         }
@@ -112,24 +110,6 @@ impl Stem {
         self.socket.read_exact(&mut pid)?;
         let pid = Pid::from_raw(i32::from_be_bytes(pid)).ok_or(io::ErrorKind::InvalidData)?;
         Ok(Started { pid, socket })
-    }
-
-    fn send_fork(&self, theirs: BorrowedFd<'_>) -> io::Result<()> {
-        let mut space = [MaybeUninit::uninit(); rustix::cmsg_space!(ScmRights(1))];
-        let mut ancillary = SendAncillaryBuffer::new(&mut space);
-        let descriptors = [theirs];
-        if !ancillary.push(SendAncillaryMessage::ScmRights(&descriptors)) {
-            return Err(io::ErrorKind::OutOfMemory.into());
-        }
-        let header = Header { kind: Kind::Fork, file: NO_FILE, len: 0 }.encode();
-        let sent = rustix::net::sendmsg(
-            &self.socket,
-            &[IoSlice::new(&header)],
-            &mut ancillary,
-            SendFlags::NOSIGNAL,
-        )?;
-        // The kernel takes so few bytes whole or not at all.
-        if sent == header.len() { Ok(()) } else { Err(io::ErrorKind::WriteZero.into()) }
     }
 }
 
@@ -143,13 +123,13 @@ impl Drop for Stem {
 ///
 /// A worker that ends by itself closes its socket only after its exit status is settled, so killing it then does not
 /// change what it died of.
-pub(super) fn end(pid: Pid) -> io::Result<WaitStatus> {
+pub(super) fn end(pid: Pid) -> io::Result<ExitStatus> {
     // A child that is not waited for keeps its number, so it is the right process.
     rustix::process::kill_process(pid, Signal::KILL)?;
     loop {
         match rustix::process::waitpid(Some(pid), WaitOptions::empty()) {
             Err(rustix::io::Errno::INTR) => {}
-            Ok(Some((_, status))) => return Ok(status),
+            Ok(Some((_, status))) => return Ok(ExitStatus::from_raw(status.as_raw())),
             Ok(None) => {}
             Err(errno) => return Err(errno.into()),
         }

@@ -115,6 +115,10 @@ fn names_of_the_authors_choice_that_mean_something() {
     refused(&with("/X<</Font<</JS(evil())>>>>/Y 6 0 R", b"<<>>"), "a key /JS is left");
     refused(&with("/X<</Font<</AA<</O 6 0 R>>>>>>", b"<<>>"), "a key /AA is left");
     verify(&with("/X<</Font<</JS 6 0 R>>>>", b"<<>>"), &Options::default()).unwrap();
+    // An object of its own is such a map where it is nothing else.
+    verify(&with("/X<</Font 6 0 R>>", b"<</JS/x>>"), &Options::default()).unwrap();
+    refused(&with("/X<</Font 6 0 R>>/Y 6 0 R", b"<</JS/x>>"), "a key /JS is left");
+    refused(&with("/X<</Font 6 0 R/Y<</Z[6 0 R]>>>>", b"<</S/JavaScript>>"), "an action /JavaScript is left");
 }
 
 #[test]

@@ -340,6 +340,14 @@ fn numbers_of_drawings_have_their_size_and_stand_once() {
 }
 
 #[test]
+fn a_table_of_drawings_that_is_no_container_takes_the_drawings_with_it() {
+    let table = (code::MSO_DRAWING_GROUP, art(0x98, 0xf000, b"payload"));
+    let records = vec![(code::MSO_DRAWING, drawing(&[shape(&[])])), object(2, &[])];
+    let rebuilt = Book::with(records).globals(vec![table]).rebuilt();
+    assert!(!rebuilt.has(code::MSO_DRAWING) && !rebuilt.holds(b"payload"));
+}
+
+#[test]
 fn bytes_behind_the_text_of_a_shape_are_gone() {
     let text = (code::TXO, [&[0; 10][..], &[2, 0, 16, 0], &[0; 4]].concat());
     let records = [
