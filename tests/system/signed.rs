@@ -2,7 +2,7 @@
 
 use sluse::config::console::Settings;
 use sluse::console::open_report;
-use sluse::ledger::reports::Reports;
+use sluse::ledger::reports;
 use sluse_envelope::{BlobOpener, BlobPlace, Direction, Expected};
 
 use super::town::{Town, building, eventually};
@@ -35,7 +35,7 @@ fn a_signed_original_is_kept_for_security_staff_beside_the_rebuilt_copy() {
     let settings = Settings::load(town.config("console").as_ref()).unwrap();
     let submission = id.parse().unwrap();
     let report = runtime.block_on(async {
-        let ledger = Reports::open(&settings.ledger).unwrap();
+        let ledger = reports::open(&settings.ledger).await.unwrap();
         let (_, sealed) = ledger.find(submission).await.unwrap().unwrap();
         open_report(&settings, &sealed).unwrap()
     });

@@ -26,7 +26,7 @@
 //! | | [`http`], [`stores`] | serving and opening |
 //! | 1 | [`model`], [`contract`], [`policy`], [`schema`] | what is a submission, what is agreed? |
 //! | | [`clean_name`] | names for other systems |
-//! | 0 | [`clock`], [`durable`], [`untrusted`], [`id`] | time, disk, and what nobody vouched for |
+//! | 0 | [`clock`], [`durable`], [`secret_file`], [`untrusted`], [`id`] | time, disk, and what nobody vouched for |
 
 pub mod audit;
 pub mod blobs;
@@ -52,6 +52,7 @@ pub mod run;
 pub mod sandbox;
 pub mod scan;
 pub mod schema;
+pub mod secret_file;
 pub mod setup;
 pub mod sqlite;
 pub mod stores;

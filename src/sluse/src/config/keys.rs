@@ -1,8 +1,5 @@
 //! Keys named in a configuration.
 
-use std::fs::File;
-use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -13,9 +10,7 @@ use sluse_envelope::{PrivateKeyRing, PublicKey, SigningKey, VerifyingKeyRing};
 
 use crate::blobs::Secret;
 use crate::config::{ConfigError, Source};
-
-/// Largest file with a secret that is read, in bytes.
-const MAX_SECRET_FILE: u64 = 4096;
+use crate::secret_file;
 
 /// A role's own signing key.
 pub(crate) fn signing(source: &Source, path: &Path) -> Result<Arc<SigningKey>, ConfigError> {
@@ -58,32 +53,11 @@ pub(crate) fn ring(
 /// A secret in a file of its own, which nobody but its owner may reach.
 pub(crate) fn secret(source: &Source, key: &'static str, path: &Path) -> Result<Secret, ConfigError> {
     let path = source.resolve(path);
-    let (mode, text) = read_secret(&path).map_err(|cause| ConfigError::Read { path: path.clone(), cause })?;
-    let name = path.display();
-    if mode & 0o077 != 0 {
-        let problem = format!(
-            "{name} holds a secret but has mode {mode:04o}, so that others can reach it: chmod 600 {name}"
-        );
-        return Err(source.wrong(key, problem));
-    }
-    let parsed = Secret::parse(&text);
-    parsed
-        .ok_or_else(|| source.wrong(key, format!("{name} is not one line of up to 1,024 visible characters")))
-}
-
-/// Mode and text of a file; what is not text reads as nothing.
-fn read_secret(path: &Path) -> io::Result<(u32, zeroize::Zeroizing<String>)> {
-    let file = File::open(path)?;
-    let metadata = file.metadata()?;
-    let mut text = zeroize::Zeroizing::new(String::new());
-    if metadata.is_file() && metadata.len() <= MAX_SECRET_FILE {
-        // A file that has grown meanwhile is cut, and then is no secret that works.
-        match file.take(MAX_SECRET_FILE).read_to_string(&mut text) {
-            Err(cause) if cause.kind() != io::ErrorKind::InvalidData => return Err(cause),
-            _ => {}
-        }
-    }
-    Ok((metadata.permissions().mode() & 0o7777, text))
+    let line = secret_file::secret_line(&path).map_err(|cause| source.wrong(key, cause.to_string()))?;
+    Secret::parse(&line).ok_or_else(|| {
+        let problem = format!("{} is not one line of up to 1,024 visible characters", path.display());
+        source.wrong(key, problem)
+    })
 }
 
 /// Certificates of a PEM file, at least one.

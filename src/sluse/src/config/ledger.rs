@@ -1,20 +1,14 @@
 //! Where a ledger is, as a configuration says it: `ledger = "sqlite:PATH"`, or a table `[ledger]` for a PostgreSQL server.
 
-use std::fs::File;
-use std::io::Read as _;
-use std::os::unix::fs::PermissionsExt as _;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use serde::Deserialize;
-use zeroize::Zeroizing;
 
 use crate::config::address::Written;
 use crate::config::{ConfigError, Source};
 use crate::ledger::LedgerAddress;
 use crate::ledger::postgres::{MAX_CONNECTIONS, ServerAddress};
-
-/// Largest password, certificate or key file, in bytes.
-const MAX_FILE_BYTES: u64 = 256 << 10;
+use crate::secret_file::{self, SecretFileError};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -62,58 +56,32 @@ fn server(source: &Source, table: &Table) -> Result<ServerAddress, ConfigError> 
         let problem = "is missing: set password_file, or certificate_file and key_file";
         return Err(source.wrong("ledger.password_file", problem));
     }
+    let wrong = |key, cause: SecretFileError| source.wrong(key, cause.to_string());
+    let public =
+        |key, path: &PathBuf| secret_file::public(&source.resolve(path)).map_err(|cause| wrong(key, cause));
     if let Some(path) = &table.ca_file {
-        address = address.with_ca(read(source, "ledger.ca_file", path, false)?.to_vec());
+        address = address.with_ca(public("ledger.ca_file", path)?);
     }
     match (&table.certificate_file, &table.key_file) {
         (Some(certificate), Some(key)) => {
-            let chain = read(source, "ledger.certificate_file", certificate, false)?.to_vec();
-            address = address.with_certificate(chain, read(source, "ledger.key_file", key, true)?);
+            let chain = public("ledger.certificate_file", certificate)?;
+            let key = secret_file::secret(&source.resolve(key));
+            address = address.with_certificate(chain, key.map_err(|cause| wrong("ledger.key_file", cause))?);
         }
         (None, None) => {}
         _ => return Err(source.wrong("ledger.key_file", "set both certificate_file and key_file")),
     }
     if let Some(path) = &table.password_file {
-        let bytes = read(source, "ledger.password_file", path, true)?;
-        let text = std::str::from_utf8(&bytes).unwrap_or_default();
-        let password = text.strip_suffix('\n').unwrap_or(text);
-        if password.is_empty() || password.contains(['\n', '\r', '\0']) {
-            return Err(source.wrong("ledger.password_file", "does not hold one line with a password"));
-        }
-        address = address.with_password(Zeroizing::new(password.to_owned()));
+        let password = secret_file::secret_line(&source.resolve(path));
+        address = address.with_password(password.map_err(|cause| wrong("ledger.password_file", cause))?);
     }
     Ok(address)
 }
 
-/// A small file; one with a secret must be closed to group and others.
-fn read(
-    source: &Source,
-    key: &'static str,
-    path: &Path,
-    secret: bool,
-) -> Result<Zeroizing<Vec<u8>>, ConfigError> {
-    let path = source.resolve(path);
-    let failed = |cause| ConfigError::Read { path: path.clone(), cause };
-    let file = File::open(&path).map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    let mode = metadata.permissions().mode() & 0o7777;
-    if secret && mode & 0o077 != 0 {
-        let path = path.display();
-        let problem = format!("{path} has mode {mode:04o}, so that others can reach it: chmod 600 {path}");
-        return Err(source.wrong(key, problem));
-    }
-    if !metadata.is_file() || metadata.len() > MAX_FILE_BYTES {
-        return Err(source.wrong(key, format!("{} is no file of at most 256 KiB", path.display())));
-    }
-    // Room for one byte too many, so that the buffer is never moved and a copy left behind.
-    let mut bytes = Zeroizing::new(Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1));
-    #[expect(clippy::disallowed_methods, reason = "capped by take")]
-    file.take(metadata.len()).read_to_end(&mut bytes).map_err(failed)?;
-    Ok(bytes)
-}
-
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     #[derive(Debug, Deserialize)]

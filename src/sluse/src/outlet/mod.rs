@@ -9,7 +9,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sluse_envelope::SubmissionId;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 

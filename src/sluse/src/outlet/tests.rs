@@ -80,9 +80,9 @@ impl Secure {
         let (mut bytes, blob) = (Vec::new(), BlobRef::generate().unwrap());
         sealer.update(content.as_bytes(), &mut bytes).unwrap();
         let done = sealer.finish(&mut bytes).unwrap();
-        let mut writer = self.outlets[0].blobs.create().await.unwrap();
+        let mut writer = self.outlets[0].blobs.create(&blob).await.unwrap();
         writer.write(&bytes).await.unwrap();
-        writer.finish(&blob).await.unwrap();
+        writer.finish().await.unwrap();
         let manifest = Manifest {
             id,
             destination: "parking".to_owned(),

@@ -14,6 +14,8 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
+use crate::secret_file::{self, SecretFileError};
+
 /// A broker that is silent for this many seconds is taken for gone.
 const HEARTBEAT_SECONDS: u16 = 20;
 
@@ -40,6 +42,9 @@ pub enum BrokerAddressError {
         /// What is wrong with it.
         cause: String,
     },
+    /// A file with a secret cannot be used.
+    #[error(transparent)]
+    Secret(#[from] SecretFileError),
     /// Certificate and key do not fit each other, or are of a kind that is not known.
     #[error("certificate and key cannot be used together: {0}")]
     Pair(rustls::Error),
@@ -102,7 +107,7 @@ impl BrokerAddress {
         let (certificate, login) = match (files.certificate, files.key, files.user, files.password) {
             (Some(certificate), Some(key), None, None) if encrypted => (Some((certificate, key)), None),
             (None, None, Some(user), Some(password)) => {
-                (None, Some(Login { user: user.to_owned(), password: read_password(password)? }))
+                (None, Some(Login { user: user.to_owned(), password: secret_file::secret_line(password)? }))
             }
             _ => return Err(BrokerAddressError::Login),
         };
@@ -246,8 +251,8 @@ fn tls_config(ca: &Path, login: Option<(&Path, &Path)>) -> Result<ClientConfig, 
         .map_err(BrokerAddressError::Pair)?
         .with_root_certificates(roots);
     let Some((certificate, key)) = login else { return Ok(builder.with_no_client_auth()) };
-    refuse_public(key)?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|cause| unusable(key, cause))?;
+    let private = secret_file::secret(key)?;
+    let private = PrivateKeyDer::from_pem_slice(&private).map_err(|cause| unusable(key, cause))?;
     builder.with_client_auth_cert(certificates(certificate)?, private).map_err(BrokerAddressError::Pair)
 }
 
@@ -257,25 +262,6 @@ fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, BrokerAddre
         .and_then(Iterator::collect)
         .map_err(|cause| unusable(path, cause))?;
     if certificates.is_empty() { Err(unusable(path, "holds no certificate")) } else { Ok(certificates) }
-}
-
-fn read_password(path: &Path) -> Result<Zeroizing<String>, BrokerAddressError> {
-    refuse_public(path)?;
-    let text = Zeroizing::new(std::fs::read_to_string(path).map_err(|cause| unusable(path, cause))?);
-    match text.lines().next() {
-        Some(line) if !line.is_empty() => Ok(Zeroizing::new(line.to_owned())),
-        _ => Err(unusable(path, "holds no password on its first line")),
-    }
-}
-
-/// Refuses a secret that everybody on this machine can read.
-fn refuse_public(path: &Path) -> Result<(), BrokerAddressError> {
-    use std::os::unix::fs::PermissionsExt as _;
-    let mode = std::fs::metadata(path).map_err(|cause| unusable(path, cause))?.permissions().mode();
-    if mode & 0o007 == 0 {
-        return Ok(());
-    }
-    Err(unusable(path, format!("holds a secret but has mode {:04o}: chmod o= it", mode & 0o7777)))
 }
 
 fn unusable(path: &Path, cause: impl fmt::Display) -> BrokerAddressError {
@@ -319,7 +305,7 @@ mod tests {
         std::fs::write(&secret, "secret\n").unwrap();
         let files = BrokerFiles { user: Some("u"), password: Some(&secret), ..BrokerFiles::default() };
         let read = |url: &str| BrokerAddress::read(url, files);
-        assert!(matches!(read("amqp://127.0.0.1/v"), Err(BrokerAddressError::File { .. })), "mode 0644");
+        assert!(matches!(read("amqp://127.0.0.1/v"), Err(BrokerAddressError::Secret(_))), "mode 0644");
         std::fs::set_permissions(&secret, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
         let address = read("amqp://127.0.0.1/v").unwrap();
         assert!(!format!("{address:?}").contains("secret"));
