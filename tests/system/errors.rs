@@ -91,7 +91,7 @@ async fn what_is_not_accepted_is_refused_with_limit_and_remedy() {
 
     // None of it left anything behind.
     let queue = town.sluse(&["queue", "ls", "--config", &town.config("intake")]);
-    assert!(String::from_utf8_lossy(&queue.stdout).contains("nothing waits"), "{queue:?}");
+    assert!(String::from_utf8_lossy(&queue.stdout).contains("nothing to show"), "{queue:?}");
     super::town::eventually("no blob is left", || {
         super::town::files_below(&town.at("dmz/blobs")).is_empty().then_some(())
     });

@@ -1,0 +1,168 @@
+"""A town over two brokers and two databases: instances of every role, each on a machine of its own."""
+import json
+import re
+import shutil
+import subprocess
+import threading
+
+from .machines import Network, kill, run, wait_for
+from .servers import PASSWORD, Authority, Broker, Clamd, Postgres
+
+ZONE_OF = {"intake": "dmz", "bridge": "bridge", "outlet": "secure", "console": "secure"}
+PORTAL_PORT = 8443
+
+
+class Instance:
+    """One instance of a role. It is started again when it ends by itself, as systemd does."""
+
+    def __init__(self, town, role, number):
+        self.town, self.role, self.name = town, role, f"{role}-{number}"
+        self.machine = town.network.machine(self.name)
+        self.folder = town.folder / self.name
+        shutil.copytree(town.folder / ZONE_OF[role], self.folder)
+        self.config, self.log = self.folder / f"{role}.toml", town.folder / f"{self.name}.log"
+        self.process, self.starts, self.kills = None, 0, 0
+
+    def set(self, **keys):
+        """Sets top-level keys of the configuration; what is no text is written as a table of its own line."""
+        text = self.config.read_text()
+        for key, value in keys.items():
+            written = value if value.startswith("{") else json.dumps(value)
+            text, found = re.subn(rf"(?m)^#?{key} = .*$", lambda _: f"{key} = {written}", text, count=1)
+            assert found, f"{self.config} has no key {key}"
+        self.config.write_text(text)
+
+    def start(self):
+        before = self.log.read_text().count(" is ready") if self.log.exists() else 0
+        words = [self.town.sluse, "run", self.role, "--config", self.config]
+        self.process = self.machine.start(*words, log=self.log)
+        self.starts += 1
+        return lambda: self.log.read_text().count(" is ready") > before
+
+    def kill(self):
+        self.kills += 1
+        kill(self.process)
+
+    def check(self):
+        """What `sluse check` says of it from its machine."""
+        return self.machine.inside(self.town.sluse, "check", "--config", self.config)
+
+
+class Town:
+    """Zones, servers and instances in a folder. `counts` says how many instances of each role there are."""
+
+    def __init__(self, folder, sluse, counts):
+        self.folder, self.sluse, self.network = folder, sluse, Network()
+        self.closing = threading.Event()
+        for zone, imports in [("dmz", []), ("secure", []), ("bridge", ["dmz", "secure"]), ("dmz", ["bridge"]), ("secure", ["bridge"])]:
+            extra = [word for name in imports for word in ("--import", folder / name / "public")]
+            run(sluse, "init", zone, "--dir", folder / zone, *extra)
+        self.token = (folder / "dmz/portal.token").read_text().strip()
+        self.authorities = {zone: Authority(folder / f"{zone}-authority") for zone in ("dmz", "secure")}
+        self.brokers, self.databases = {}, {}
+        for zone, extra in [("dmz", []), ("secure", ["--destination", "parking", "--destination", "building-cases"])]:
+            definitions = run(sluse, "queue", "definitions", zone, *extra)
+            machine = self.network.machine(f"{zone}-broker")
+            self.brokers[zone] = Broker(machine, folder / f"{zone}-broker", self.authorities[zone], definitions)
+            self.brokers[zone].start()
+            machine = self.network.machine(f"{zone}-db")
+            self.databases[zone] = Postgres(machine, folder / f"{zone}-db", self.authorities[zone], f"{zone}.sql")
+        self.stores = {name: self.store(name) for name in ("dmz-blobs", "secure-blobs", "quarantine")}
+        self.delivered = folder / "delivered"
+        self.clamd = Clamd(folder / "clamd")
+        self.clamd.start()
+        self.tables = {zone: self.logins(zone) for zone in ("dmz", "secure")}
+        self.instances = {}
+        for role, count in counts.items():
+            for number in range(1, count + 1):
+                instance = Instance(self, role, number)
+                self.instances[instance.name] = instance
+                getattr(self, f"set_{role}")(instance)
+        self.migrate()
+        for broker in self.brokers.values():
+            broker.wait()
+        wait_for("clamd listens", self.clamd.socket.exists)
+
+    def store(self, name):
+        """A blob store on a small disk of its own, so that it can be filled."""
+        folder = self.folder / name
+        folder.mkdir()
+        run("mount", "-t", "tmpfs", "-o", "size=512m", "tmpfs", folder)
+        return folder
+
+    def logins(self, zone):
+        """Certificate and key of each broker user of a zone."""
+        roles = ["intake", "bridge"] if zone == "dmz" else ["bridge", "outlet", "console"]
+        return {role: self.authorities[zone].issue(f"sluse-{role}") for role in roles}
+
+    def queue(self, zone, role):
+        pem, key = self.tables[zone][role]
+        return (f'{{ url = "amqps://{self.brokers[zone].machine.address}/sluse", ca_file = "{self.authorities[zone].file}", '
+                f'certificate_file = "{pem}", key_file = "{key}" }}')
+
+    def ledger(self, zone, user):
+        password = self.folder / "ledger.password"
+        password.write_text(PASSWORD)
+        password.chmod(0o600)
+        return (f'{{ url = "postgres://sluse_{user}@{self.databases[zone].machine.address}:{Postgres.PORT}/sluse", '
+                f'password_file = "{password}", ca_file = "{self.authorities[zone].file}" }}')
+
+    def set_intake(self, instance):
+        pem, key = self.authorities["dmz"].issue(instance.name, instance.machine.address)
+        instance.set(listen=f"{instance.machine.address}:{PORTAL_PORT}", tls_certificate_file=str(pem), tls_key_file=str(key),
+                     queue=self.queue("dmz", "intake"), blobs=f"dir:{self.stores['dmz-blobs']}", ledger=self.ledger("dmz", "intake"))
+        instance.config.write_text(instance.config.read_text().replace("#min_free_bytes = 1073741824", "min_free_bytes = 8388608"))
+
+    def set_bridge(self, instance):
+        instance.set(dmz_queue=self.queue("dmz", "bridge"), secure_queue=self.queue("secure", "bridge"),
+                     dmz_blobs=f"dir:{self.stores['dmz-blobs']}", secure_blobs=f"dir:{self.stores['secure-blobs']}",
+                     quarantine_blobs=f"dir:{self.stores['quarantine']}", clamd=f"unix:{self.clamd.socket}")
+
+    def set_outlet(self, instance):
+        instance.set(queue=self.queue("secure", "outlet"), blobs=f"dir:{self.stores['secure-blobs']}",
+                     ledger=self.ledger("secure", "outlet"))
+        text = instance.config.read_text().replace('folder = "delivered/', f'folder = "{self.delivered}/')
+        instance.config.write_text(text)
+
+    def set_console(self, instance):
+        instance.set(queue=self.queue("secure", "console"), ledger=self.ledger("secure", "console"))
+
+    def migrate(self):
+        for zone, role in [("dmz", "intake"), ("secure", "outlet"), ("secure", "console")]:
+            owner = self.folder / f"owner-{role}.toml"
+            owner.write_text(f'role = "{role}"\ngrant_to = "sluse_{role}"\nledger = {self.ledger(zone, "owner")}\n')
+            self.databases[zone].machine.inside(self.sluse, "ledger", "migrate", "--config", owner)
+
+    def start(self):
+        """Starts every instance and waits until all are ready."""
+        waits = [(name, instance.start()) for name, instance in self.instances.items()]
+        for name, ready in waits:
+            wait_for(f"{name} is ready", ready)
+        threading.Thread(target=self.supervise, daemon=True).start()
+
+    def supervise(self):
+        """Starts again what has ended, a second later."""
+        while not self.closing.wait(1):
+            for instance in self.instances.values():
+                if instance.process.poll() is not None:
+                    instance.start()
+
+    def of(self, role):
+        return [instance for instance in self.instances.values() if instance.role == role]
+
+    def quarantined(self):
+        """Ids of the reports that security staff see."""
+        console = self.of("console")[0]
+        listed = console.machine.inside(self.sluse, "quarantine", "ls", "--json", "--config", console.config)
+        return [json.loads(line)["id"] for line in listed.splitlines()]
+
+    def stop(self):
+        """Ends the roles in order."""
+        self.closing.set()
+        for instance in self.instances.values():
+            instance.process.terminate()
+        for instance in self.instances.values():
+            try:
+                instance.process.wait(60)
+            except subprocess.TimeoutExpired:
+                kill(instance.process)
