@@ -12,17 +12,20 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use sluse_envelope::BlobRef;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::audit::{AuditLog, Role};
 use crate::blobs::Blobs;
+use crate::bridge::leftovers::Leftovers;
+use crate::bridge::process::Ended;
 use crate::config::bridge::Settings;
 use crate::id::CodeWord;
-use crate::queue::{Leased, Queue, QueueError};
+use crate::queue::{Leased, Queue, while_leased};
 use crate::sandbox::{Sandbox, SandboxConfig, SandboxLimits};
 use crate::scan::{Clamd, ClamdConfig};
 use crate::stores;
@@ -31,16 +34,21 @@ use crate::stores::{NONE_AT_ONCE, OUTCOMES, REPORTS, SUBMISSIONS, delivery_queue
 mod decide;
 mod examine;
 mod fetch;
+mod leftovers;
 mod process;
 mod quarantine;
 mod receive;
 mod relay;
 mod self_test;
 
-/// How often a lease is extended while its submission is worked on; well under the queue's lease time.
-const EXTEND_EVERY: Duration = Duration::from_secs(4);
 /// Longest wait of one lease call.
 const LEASE_WAIT: Duration = Duration::from_secs(5);
+/// Time between two looks for blobs of settled submissions that may go.
+const CLEAR_EVERY: Duration = Duration::from_secs(1);
+/// Pause of a worker after a first outage; each further one doubles it.
+const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
+/// Longest pause of a worker during an outage.
+const LONGEST_PAUSE: Duration = Duration::from_secs(10);
 
 /// A running bridge.
 pub struct Bridge {
@@ -59,6 +67,7 @@ pub struct Bridge {
     memory: Semaphore,
     /// Whether the scanner passed its last self-test.
     scanner_fit: watch::Sender<bool>,
+    leftovers: Leftovers,
 }
 
 impl Bridge {
@@ -84,8 +93,10 @@ impl Bridge {
         let limits = SandboxLimits::from(&settings.policy.worker);
         let sandbox = SandboxConfig::new(limits, Arc::from(settings.yara_rules.as_str()));
         let budget = usize::try_from(settings.memory_budget_bytes >> 10).unwrap_or(Semaphore::MAX_PERMITS);
+        let submissions = stores::queue(&dmz, &CodeWord::constant(SUBMISSIONS), settings.workers);
         Ok(Arc::new(Self {
-            submissions: stores::queue(&dmz, &CodeWord::constant(SUBMISSIONS), settings.workers),
+            leftovers: Leftovers::new(submissions.ack_may_be_lost()),
+            submissions,
             outcomes: stores::queue(&dmz, &CodeWord::constant(OUTCOMES), NONE_AT_ONCE),
             reports: stores::queue(&secure, &CodeWord::constant(REPORTS), NONE_AT_ONCE),
             deliveries,
@@ -107,19 +118,24 @@ impl Bridge {
         for _ in 0..self.settings.workers {
             tasks.spawn(Arc::clone(&self).work(shutdown.clone()));
         }
-        tasks.spawn(Arc::clone(&self).test_scanner(shutdown));
+        tasks.spawn(Arc::clone(&self).test_scanner(shutdown.clone()));
+        tasks.spawn(Arc::clone(&self).clear_leftovers(shutdown));
         tasks.close();
         tracing::info!(workers = self.settings.workers, "bridge is ready");
         tasks.wait().await;
+        self.remove_blobs(self.leftovers.all()).await;
         stores::close_audit(&self.audit).await;
     }
 
     async fn work(self: Arc<Self>, shutdown: CancellationToken) {
         let mut fit = self.scanner_fit.subscribe();
+        let mut outages = 0;
         loop {
             let leased = tokio::select! {
                 () = shutdown.cancelled() => return,
                 leased = async {
+                    // With something down all that is examined now would be examined in vain.
+                    tokio::time::sleep(pause(outages)).await;
                     let _ = fit.wait_for(|fit| *fit).await;
                     self.submissions.lease(1, LEASE_WAIT).await
                 } => leased,
@@ -127,56 +143,85 @@ impl Bridge {
             match leased {
                 Ok(batch) => {
                     for leased in batch {
-                        self.handle(leased).await;
+                        match self.handle(leased).await {
+                            Met::Outage => outages += 1,
+                            Met::Nothing => outages = 0,
+                        }
                     }
                 }
                 Err(cause) => {
                     tracing::error!(%cause, "the DMZ's queue cannot be read; trying again");
-                    tokio::time::sleep(Duration::from_secs(2)).await;
+                    outages += 1;
                 }
             }
         }
     }
 
     /// Works on one submission while keeping its lease, then settles it.
-    async fn handle(&self, leased: Leased) {
+    async fn handle(&self, leased: Leased) -> Met {
         let Leased { message, attempt, receipt, enqueued_at } = leased;
         let id = message.id;
-        let ended = {
-            let mut work = std::pin::pin!(self.process(&message, attempt, enqueued_at));
-            loop {
-                tokio::select! {
-                    ended = &mut work => break ended,
-                    () = tokio::time::sleep(EXTEND_EVERY) => {
-                        if let Err(cause @ QueueError::Stale) = self.submissions.extend(&receipt).await {
-                            tracing::warn!(%id, %cause, "another bridge has this submission now; left to it");
-                            return;
-                        }
-                    }
-                }
-            }
+        let work = self.process(&message, attempt, enqueued_at);
+        let Some(ended) = while_leased(self.submissions.as_ref(), &receipt, work).await else {
+            tracing::warn!(%id, "another bridge has this submission now; left to it");
+            return Met::Nothing;
         };
-        let settled = match &ended {
-            process::Ended::Done { .. } => self.submissions.ack(receipt).await,
-            process::Ended::SetAside { code } => {
+        let mut met = Met::Nothing;
+        let settled = match ended {
+            Ended::Done { blobs } => {
+                let settled = self.submissions.ack(receipt).await;
+                if settled.is_ok() {
+                    self.leftovers.settled(blobs, Instant::now());
+                    self.remove_blobs(self.leftovers.due(Instant::now())).await;
+                }
+                settled
+            }
+            Ended::SetAside { code } => {
                 self.submissions.dead_letter(receipt, &CodeWord::constant(code)).await
             }
-            process::Ended::Wait { cause } => {
+            Ended::Wait { cause, is_outage } => {
                 let delay = stores::retry_delay(enqueued_at);
                 tracing::warn!(%id, attempt, cause, delay_seconds = delay.as_secs(), "submission waits and is tried again");
+                if is_outage {
+                    met = Met::Outage;
+                }
                 self.submissions.nack(receipt, delay).await
             }
         };
-        match (settled, ended) {
-            (Ok(()), process::Ended::Done { blobs }) => {
-                for blob in blobs {
-                    if let Err(cause) = self.dmz_blobs.delete(&blob).await {
-                        tracing::warn!(%id, %cause, "a blob of a settled submission stays until orphans are collected");
-                    }
-                }
-            }
-            (Ok(()), _) => {}
-            (Err(cause), _) => tracing::warn!(%id, %cause, "submission will be examined again"),
+        if let Err(cause) = settled {
+            tracing::warn!(%id, %cause, "submission will be examined again");
         }
+        met
+    }
+
+    async fn clear_leftovers(self: Arc<Self>, shutdown: CancellationToken) {
+        loop {
+            tokio::select! {
+                () = shutdown.cancelled() => return,
+                () = tokio::time::sleep(CLEAR_EVERY) => self.remove_blobs(self.leftovers.due(Instant::now())).await,
+            }
+        }
+    }
+
+    async fn remove_blobs(&self, blobs: Vec<BlobRef>) {
+        for blob in blobs {
+            if let Err(cause) = self.dmz_blobs.delete(&blob).await {
+                tracing::warn!(%cause, "a blob of a settled submission stays until orphans are collected");
+            }
+        }
+    }
+}
+
+/// What stood in a submission's way that would stand in the next one's, too.
+enum Met {
+    Nothing,
+    Outage,
+}
+
+/// Pause of a worker after that many outages in a row.
+fn pause(outages: u32) -> Duration {
+    match outages.checked_sub(1) {
+        None => Duration::ZERO,
+        Some(before) => SHORTEST_PAUSE.saturating_mul(1 << before.min(10)).min(LONGEST_PAUSE),
     }
 }

@@ -40,7 +40,15 @@ pub(super) enum Ended {
     Wait {
         /// What, for the log.
         cause: String,
+        /// Whether other submissions would meet the same.
+        is_outage: bool,
     },
+}
+
+impl From<Waits> for Ended {
+    fn from(waits: Waits) -> Self {
+        Self::Wait { cause: waits.to_string(), is_outage: !matches!(waits, Waits::Gone(_)) }
+    }
 }
 
 /// Something that is not the submission's fault is in the way.
@@ -84,22 +92,20 @@ impl Bridge {
             Ok(ended) => return ended,
             Err(waits) => waits,
         };
-        let cause = waits.to_string();
-        if matches!(waits, Waits::Gone(_)) && enqueued_at.elapsed().is_ok_and(|age| age > GONE_FOR_GOOD) {
-            let unusable = Unusable { code: "attachment_is_gone", outcome: None, cause };
-            return match self.set_aside(message.id, unusable).await {
-                Ok(ended) => ended,
-                Err(waits) => Ended::Wait { cause: waits.to_string() },
-            };
+        match waits {
+            Waits::Gone(cause) if enqueued_at.elapsed().is_ok_and(|age| age > GONE_FOR_GOOD) => {
+                let unusable = Unusable { code: "attachment_is_gone", outcome: None, cause };
+                self.set_aside(message.id, unusable).await.unwrap_or_else(Ended::from)
+            }
+            waits => waits.into(),
         }
-        Ended::Wait { cause }
     }
 
     async fn try_process(&self, message: &Message, attempt: u32) -> Result<Ended, Waits> {
         let received = match receive(&self.settings, message) {
             Ok(received) => received,
             Err(NotReceived::Unusable(unusable)) => return self.set_aside(message.id, unusable).await,
-            Err(NotReceived::Early(cause)) => return Ok(Ended::Wait { cause }),
+            Err(NotReceived::Early(cause)) => return Ok(Ended::Wait { cause, is_outage: false }),
         };
         let id = received.header.submission;
         if attempt > self.settings.max_attempts {

@@ -3,12 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::bridge::Bridge;
 
 /// Time between two tests while the scanner is not fit.
 const RETRY: Duration = Duration::from_secs(1);
+/// Time between two lines in the log about a scanner that stays unfit.
+const REMIND: Duration = Duration::from_secs(60);
 
 impl Bridge {
     /// Tests the scanner with EICAR and with a harmless file, again and again until `shutdown`.
@@ -19,11 +22,18 @@ impl Bridge {
             );
             return;
         };
+        let mut last_told: Option<Instant> = None;
         loop {
             let fit = match clamd.self_test().await {
-                Ok(()) => true,
+                Ok(()) => {
+                    last_told = None;
+                    true
+                }
                 Err(cause) => {
-                    tracing::error!(%cause, "the virus scanner failed its self-test; submissions wait");
+                    if last_told.is_none_or(|told| told.elapsed() > REMIND) {
+                        tracing::error!(%cause, "the virus scanner failed its self-test; submissions wait");
+                        last_told = Some(Instant::now());
+                    }
                     false
                 }
             };

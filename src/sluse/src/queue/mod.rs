@@ -28,10 +28,12 @@ use crate::id::{CodeWord, SubmissionId};
 
 mod address;
 pub mod amqp;
+mod hold;
 pub(crate) mod names;
 mod sqlite;
 
 pub use address::QueueAddress;
+pub(crate) use hold::while_leased;
 pub use sqlite::{QueueOptions, SqliteQueue, SqliteQueues};
 
 /// Largest body, in bytes: the sealed form and fields of one submission; attachments lie in the blob store.
@@ -205,6 +207,11 @@ pub trait Queue: Send + Sync {
     /// # Errors
     /// [`QueueError::Stale`], or the queue cannot be used; the message then comes back.
     async fn dead_letter(&self, receipt: LeaseReceipt, reason: &CodeWord) -> Result<(), QueueError>;
+
+    /// How long after an ack the message may still come back, because the backend lost the ack in a crash.
+    fn ack_may_be_lost(&self) -> Duration {
+        Duration::ZERO
+    }
 
     /// How full the queue is.
     ///

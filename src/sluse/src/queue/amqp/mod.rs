@@ -46,6 +46,9 @@ mod topology;
 
 pub use address::{BrokerAddress, BrokerAddressError, BrokerFiles};
 
+/// AMQP confirms no acks: a broker that is killed may forget the last ones, and is back within this time, mostly.
+const LOST_ACKS: Duration = Duration::from_secs(600);
+
 /// How a consumer behaves in time.
 #[derive(Debug, Clone, Copy)]
 pub struct AmqpOptions {
@@ -150,6 +153,10 @@ impl Queue for AmqpQueue {
 
     async fn dead_letter(&self, receipt: LeaseReceipt, reason: &CodeWord) -> Result<(), QueueError> {
         self.receiver.send_back(&receipt, DEAD, Some(reason)).await
+    }
+
+    fn ack_may_be_lost(&self) -> Duration {
+        LOST_ACKS
     }
 
     async fn depth(&self) -> Result<Depth, QueueError> {
