@@ -69,7 +69,7 @@ class Machine:
 
     def __init__(self, name, number):
         self.name, self.address = name, f"10.77.0.{number}"
-        wire = f"m{number}"
+        self.wire = wire = f"m{number}"
         run("ip", "netns", "add", name)
         run("ip", "link", "add", wire, "type", "veth", "peer", "name", "eth0", "netns", name)
         run("ip", "link", "set", wire, "master", "lab", "up")
@@ -100,6 +100,10 @@ class Machine:
     def heal(self, other):
         """The network is whole again."""
         self.inside("nft", "delete", "table", "inet", f"part_{other.name.replace('-', '_')}")
+
+    def plug(self, state):
+        """Pulls the cable ("down"), or puts it back ("up")."""
+        run("ip", "link", "set", self.wire, state)
 
     def cut(self, other, port):
         """Resets every connection from here to a port there."""

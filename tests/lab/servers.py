@@ -1,13 +1,17 @@
-"""The real servers of a lab: RabbitMQ and PostgreSQL from the files of deploy/, and clamd."""
+"""The real servers of a lab: RabbitMQ, PostgreSQL and S3 from the files of deploy/, and clamd."""
+import json
+import os
 import pathlib
 import re
 import shutil
 import socket
 import subprocess
+import sys
 
 from .machines import kill, run, wait_for
 
-DEPLOY = pathlib.Path(__file__).resolve().parents[2] / "deploy"
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+DEPLOY = ROOT / "deploy"
 PASSWORD = "correct horse"
 
 
@@ -85,6 +89,12 @@ class Broker:
             "setpriv", "--reuid", "rabbitmq", "--regid", "rabbitmq", "--clear-groups", "--", "/usr/lib/rabbitmq/bin/rabbitmqctl",
             "--quiet", *words, env=self.environment)
 
+    def waiting(self):
+        """Messages of each queue that is not empty."""
+        listed = self.control("list_queues", "-p", "sluse", "name", "messages", "--no-table-headers")
+        counts = (line.split() for line in listed.splitlines())
+        return {f"{self.machine.name}: {name}": int(count) for name, count in counts if count != "0"}
+
     def pid(self):
         """The Erlang machine's process id."""
         return int((self.folder / "pid").read_text())
@@ -108,7 +118,8 @@ class Postgres:
             "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync", "-D", folder / "data", cwd="/")
         (folder / "data/pg_hba.conf").write_text("local all postgres trust\nhostssl sluse all 10.77.0.0/24 scram-sha-256\n")
         self.start()
-        wait_for(f"{machine.name} answers", lambda: answers(machine.address, self.PORT))
+        is_ready = [self.programs / "pg_isready", "-q", "-h", folder]
+        wait_for(f"{machine.name} answers", lambda: subprocess.run(is_ready).returncode == 0)
         self.sql("-f", DEPLOY / "postgresql" / statements)
         users = self.sql("-Atc", "SELECT rolname FROM pg_roles WHERE rolname LIKE 'sluse%'").split()
         for user in users:
@@ -128,6 +139,22 @@ class Postgres:
         """Its first process alone: the others notice, as after a crash."""
         self.process.kill()
         self.process.wait()
+
+
+class ObjectStore:
+    """An S3 server (moto) over TLS that enforces the policies of deploy/s3; all of it in memory."""
+
+    def __init__(self, machine, authority, buckets, users):
+        self.machine = machine
+        python = os.environ.get("SLUSE_TEST_PYTHON", sys.executable)
+        words = [python, ROOT / "tests/foreign/s3_moto.py", *buckets, "--listen", machine.address, "--tls",
+                 *authority.issue(machine.name, machine.address), *[f"--user={user}={DEPLOY}/s3/{user}.json" for user in users]]
+        self.process = subprocess.Popen(["nsenter", f"--net=/run/netns/{machine.name}", *map(str, words)], stdin=subprocess.PIPE,
+                                        stdout=subprocess.PIPE, text=True, start_new_session=True)
+        said = json.loads(self.process.stdout.readline() or "{}")
+        if not said:
+            raise RuntimeError("the S3 server did not start: run this by tests/run, or set SLUSE_TEST_PYTHON to a Python with moto")
+        self.endpoint, self.keys = f"https://{machine.address}:{said['port']}", said["keys"]
 
 
 class Clamd:

@@ -6,7 +6,7 @@ import subprocess
 import threading
 
 from .machines import Network, kill, run, wait_for
-from .servers import PASSWORD, Authority, Broker, Clamd, Postgres
+from .servers import PASSWORD, Authority, Broker, Clamd, ObjectStore, Postgres
 
 ZONE_OF = {"intake": "dmz", "bridge": "bridge", "outlet": "secure", "console": "secure"}
 PORTAL_PORT = 8443
@@ -49,9 +49,10 @@ class Instance:
 
 
 class Town:
-    """Zones, servers and instances in a folder. `counts` says how many instances of each role there are."""
+    """Zones, servers and instances in a folder. `counts` says how many instances of each role there are; blobs are kept on
+    small disks that all machines share, or on S3 servers."""
 
-    def __init__(self, folder, sluse, counts):
+    def __init__(self, folder, sluse, counts, on_s3=False):
         self.folder, self.sluse, self.network = folder, sluse, Network()
         self.closing = threading.Event()
         for zone, imports in [("dmz", []), ("secure", []), ("bridge", ["dmz", "secure"]), ("dmz", ["bridge"]), ("secure", ["bridge"])]:
@@ -67,7 +68,13 @@ class Town:
             self.brokers[zone].start()
             machine = self.network.machine(f"{zone}-db")
             self.databases[zone] = Postgres(machine, folder / f"{zone}-db", self.authorities[zone], f"{zone}.sql")
-        self.stores = {name: self.store(name) for name in ("dmz-blobs", "secure-blobs", "quarantine")}
+        self.stores, self.object_stores = {}, {}
+        if on_s3:
+            for zone, buckets, users in [("dmz", ["dmz"], ["intake", "bridge"]), ("secure", ["secure", "quarantine"], ["bridge", "outlet"])]:
+                machine, buckets = self.network.machine(f"{zone}-s3"), [f"sluse-{name}" for name in buckets]
+                self.object_stores[zone] = ObjectStore(machine, self.authorities[zone], buckets, users)
+        else:
+            self.stores = {name: self.disk(name) for name in ("dmz", "secure", "quarantine")}
         self.delivered = folder / "delivered"
         self.clamd = Clamd(folder / "clamd")
         self.clamd.start()
@@ -83,9 +90,9 @@ class Town:
             broker.wait()
         wait_for("clamd listens", self.clamd.socket.exists)
 
-    def store(self, name):
-        """A blob store on a small disk of its own, so that it can be filled."""
-        folder = self.folder / name
+    def disk(self, name):
+        """A small disk for a blob store, so that it can be filled."""
+        folder = self.folder / f"{name}-blobs"
         folder.mkdir()
         run("mount", "-t", "tmpfs", "-o", "size=512m", "tmpfs", folder)
         return folder
@@ -100,26 +107,41 @@ class Town:
         return (f'{{ url = "amqps://{self.brokers[zone].machine.address}/sluse", ca_file = "{self.authorities[zone].file}", '
                 f'certificate_file = "{pem}", key_file = "{key}" }}')
 
+    def blobs(self, name, role):
+        """Where a role finds a store."""
+        if self.stores:
+            return f"dir:{self.stores[name]}"
+        zone = "dmz" if name == "dmz" else "secure"
+        store = self.object_stores[zone]
+        files = [self.secret(f"s3-{zone}-{role}-{n}", text) for n, text in enumerate(store.keys[role])]
+        return (f'{{ url = "s3://sluse-{name}/blobs", endpoint = "{store.endpoint}", access_key_file = "{files[0]}", '
+                f'secret_key_file = "{files[1]}", ca_file = "{self.authorities[zone].file}" }}')
+
+    def secret(self, name, text):
+        """A file that nobody else can read."""
+        path = self.folder / f"{name}.secret"
+        path.write_text(text)
+        path.chmod(0o600)
+        return path
+
     def ledger(self, zone, user):
-        password = self.folder / "ledger.password"
-        password.write_text(PASSWORD)
-        password.chmod(0o600)
+        password = self.secret("ledger", PASSWORD)
         return (f'{{ url = "postgres://sluse_{user}@{self.databases[zone].machine.address}:{Postgres.PORT}/sluse", '
                 f'password_file = "{password}", ca_file = "{self.authorities[zone].file}" }}')
 
     def set_intake(self, instance):
         pem, key = self.authorities["dmz"].issue(instance.name, instance.machine.address)
         instance.set(listen=f"{instance.machine.address}:{PORTAL_PORT}", tls_certificate_file=str(pem), tls_key_file=str(key),
-                     queue=self.queue("dmz", "intake"), blobs=f"dir:{self.stores['dmz-blobs']}", ledger=self.ledger("dmz", "intake"))
+                     queue=self.queue("dmz", "intake"), blobs=self.blobs("dmz", "intake"), ledger=self.ledger("dmz", "intake"))
         instance.config.write_text(instance.config.read_text().replace("#min_free_bytes = 1073741824", "min_free_bytes = 8388608"))
 
     def set_bridge(self, instance):
         instance.set(dmz_queue=self.queue("dmz", "bridge"), secure_queue=self.queue("secure", "bridge"),
-                     dmz_blobs=f"dir:{self.stores['dmz-blobs']}", secure_blobs=f"dir:{self.stores['secure-blobs']}",
-                     quarantine_blobs=f"dir:{self.stores['quarantine']}", clamd=f"unix:{self.clamd.socket}")
+                     dmz_blobs=self.blobs("dmz", "bridge"), secure_blobs=self.blobs("secure", "bridge"),
+                     quarantine_blobs=self.blobs("quarantine", "bridge"), clamd=f"unix:{self.clamd.socket}")
 
     def set_outlet(self, instance):
-        instance.set(queue=self.queue("secure", "outlet"), blobs=f"dir:{self.stores['secure-blobs']}",
+        instance.set(queue=self.queue("secure", "outlet"), blobs=self.blobs("secure", "outlet"),
                      ledger=self.ledger("secure", "outlet"))
         text = instance.config.read_text().replace('folder = "delivered/', f'folder = "{self.delivered}/')
         instance.config.write_text(text)
@@ -155,6 +177,10 @@ class Town:
         console = self.of("console")[0]
         listed = console.machine.inside(self.sluse, "quarantine", "ls", "--json", "--config", console.config)
         return [json.loads(line)["id"] for line in listed.splitlines()]
+
+    def waiting(self):
+        """What lies in any queue of either broker."""
+        return self.brokers["dmz"].waiting() | self.brokers["secure"].waiting()
 
     def stop(self):
         """Ends the roles in order."""
