@@ -5,16 +5,21 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use async_trait::async_trait;
 use sluse_envelope::key_file::{read_private, read_public};
 use sluse_envelope::{
     BlobPlace, BlobRef, BlobSealer, Direction, PublicKey, Sealing, SigningKey, SubmissionId, UnixMillis, jws,
 };
 use sluse_sanitize::Verdict;
 use sluse_sanitize::report::sha256_hex;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use super::deliver::STAGING;
 use super::{Outlet, Stopped};
+use crate::blobs::{Access, BlobError, BlobReader, BlobWriter, Blobs, StoredBlob};
 use crate::config::outlet::{Destination, Settings};
 use crate::id::tests::new_id;
 use crate::ledger::postgres::tests::{migrated_url, password_file};
@@ -292,4 +297,44 @@ async fn destination_that_vanished_is_no_delivery() {
     let stopped = secure.process(0, &secure.sealed(new_id(), "x").await).await.unwrap_err();
     assert!(matches!(stopped, Stopped::Waits(_)), "{stopped:?}");
     assert!(!secure.at("delivered/parking").exists());
+}
+
+/// A store that never answers, and says when it was asked for its blobs.
+struct Silent(Arc<Notify>);
+
+#[async_trait]
+impl Blobs for Silent {
+    async fn create(&self, _: &BlobRef) -> Result<BlobWriter, BlobError> {
+        std::future::pending().await
+    }
+
+    async fn open(&self, _: &BlobRef) -> Result<BlobReader, BlobError> {
+        std::future::pending().await
+    }
+
+    async fn delete(&self, _: &BlobRef) -> Result<(), BlobError> {
+        std::future::pending().await
+    }
+
+    async fn list(&self, _: Duration, _: usize) -> Result<Vec<StoredBlob>, BlobError> {
+        self.0.notify_one();
+        std::future::pending().await
+    }
+
+    async fn probe(&self, _: Access) -> Result<(), BlobError> {
+        std::future::pending().await
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outlet_that_looks_for_orphans_ends_when_it_is_told() {
+    let Secure { outlets: [outlet, _], folder: _folder, .. } = Secure::over_sqlite().await;
+    let mut outlet = Arc::into_inner(outlet).unwrap();
+    let asked = Arc::new(Notify::new());
+    outlet.blobs = Arc::new(Silent(Arc::clone(&asked)));
+    let shutdown = CancellationToken::new();
+    let chores = tokio::spawn(Arc::new(outlet).keep_house(shutdown.clone()));
+    asked.notified().await;
+    shutdown.cancel();
+    tokio::time::timeout(Duration::from_secs(30), chores).await.expect("it goes on").unwrap();
 }
