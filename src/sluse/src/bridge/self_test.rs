@@ -19,6 +19,7 @@ impl Bridge {
             );
             return;
         };
+        let _ends_all = shutdown.clone().drop_guard();
         loop {
             let fit = match clamd.self_test().await {
                 Ok(()) => true,

@@ -299,8 +299,8 @@ async fn destination_that_vanished_is_no_delivery() {
     assert!(!secure.at("delivered/parking").exists());
 }
 
-/// A store that never answers, and says when it was asked for its blobs.
-struct Silent(Arc<Notify>);
+/// A store that never answers, and does something when it is asked for its blobs.
+struct Silent(Box<dyn Fn() + Send + Sync>);
 
 #[async_trait]
 impl Blobs for Silent {
@@ -317,7 +317,7 @@ impl Blobs for Silent {
     }
 
     async fn list(&self, _: Duration, _: usize) -> Result<Vec<StoredBlob>, BlobError> {
-        self.0.notify_one();
+        (self.0)();
         std::future::pending().await
     }
 
@@ -326,15 +326,32 @@ impl Blobs for Silent {
     }
 }
 
+/// An outlet whose store does something when it is asked for its blobs, and never answers.
+async fn with_silent_blobs(asked: impl Fn() + Send + Sync + 'static) -> (Arc<Outlet>, tempfile::TempDir) {
+    let Secure { outlets: [outlet, _], folder, .. } = Secure::over_sqlite().await;
+    let mut outlet = Arc::into_inner(outlet).unwrap();
+    outlet.blobs = Arc::new(Silent(Box::new(asked)));
+    (Arc::new(outlet), folder)
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn outlet_that_looks_for_orphans_ends_when_it_is_told() {
-    let Secure { outlets: [outlet, _], folder: _folder, .. } = Secure::over_sqlite().await;
-    let mut outlet = Arc::into_inner(outlet).unwrap();
     let asked = Arc::new(Notify::new());
-    outlet.blobs = Arc::new(Silent(Arc::clone(&asked)));
+    let (outlet, _folder) = with_silent_blobs({
+        let asked = Arc::clone(&asked);
+        move || asked.notify_one()
+    })
+    .await;
     let shutdown = CancellationToken::new();
-    let chores = tokio::spawn(Arc::new(outlet).keep_house(shutdown.clone()));
+    let running = tokio::spawn(outlet.run(shutdown.clone()));
     asked.notified().await;
     shutdown.cancel();
-    tokio::time::timeout(Duration::from_secs(30), chores).await.expect("it goes on").unwrap();
+    tokio::time::timeout(Duration::from_secs(30), running).await.expect("it goes on").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outlet_of_which_a_part_broke_ends() {
+    let (outlet, _folder) = with_silent_blobs(|| panic!("as a library may")).await;
+    let shutdown = CancellationToken::new();
+    tokio::time::timeout(Duration::from_secs(30), outlet.run(shutdown)).await.expect("it goes on");
 }
