@@ -208,6 +208,28 @@ async fn server_that_confirms_before_it_writes_is_refused() {
 }
 
 #[tokio::test]
+async fn server_that_changed_under_a_running_role_is_refused_with_the_reason() {
+    let database = shared().database();
+    let owner = address(&shared().url("owner", &database));
+    migrate(&owner, &intake::TABLES, "intake").await.unwrap();
+    let begin = |ledger: PostgresIntake| async move {
+        fault(ledger.begin(&"p".parse().unwrap(), Some([1; 32]), new_id()).await.unwrap_err())
+    };
+    let ledger = PostgresIntake::open(&address(&shared().url("intake", &database))).await.unwrap();
+    shared().sql(&database, "UPDATE sluse_intake.version SET version = 99");
+    let (damaged, error) = begin(ledger.clone()).await;
+    assert!(damaged && matches!(error, ServerError::Newer { found: 99, .. }), "{error:?}");
+    shared().sql(&database, "UPDATE sluse_intake.version SET version = 1");
+    shared()
+        .sql("postgres", &format!("ALTER ROLE intake IN DATABASE {database} SET synchronous_commit = off"));
+    let (damaged, error) = begin(ledger.clone()).await;
+    assert!(!damaged && matches!(error, ServerError::NotDurable { .. }), "{error:?}");
+    // Mended, it goes on by itself.
+    shared().sql("postgres", &format!("ALTER ROLE intake IN DATABASE {database} RESET synchronous_commit"));
+    ledger.begin(&"p".parse().unwrap(), Some([1; 32]), new_id()).await.unwrap();
+}
+
+#[tokio::test]
 async fn table_that_stays_locked_is_given_up() {
     let address = migrated(&intake::TABLES, "intake").await;
     let ledger = PostgresIntake::open(&address).await.unwrap();
