@@ -88,9 +88,11 @@ impl Server {
                         Ok(()) => migrate::check_version(connection, &server, tables).await,
                         unfit => unfit,
                     };
-                    let told = fit.as_ref().map(|()| ()).map_err(ToString::to_string);
-                    *found.lock().unwrap_or_else(PoisonError::into_inner) = fit.err();
-                    told.map_err(|text| sqlx::Error::Configuration(text.into()))
+                    let unfit = fit.err();
+                    let told =
+                        unfit.as_ref().map(|unfit| sqlx::Error::Configuration(unfit.to_string().into()));
+                    *found.lock().unwrap_or_else(PoisonError::into_inner) = unfit;
+                    told.map_or(Ok(()), Err)
                 })
             })
             .connect_lazy_with(options);
