@@ -7,6 +7,7 @@ must be signed, and the users' policies are enforced; without, any key may do an
 
 What the protocol cannot do, for tests to look and to meddle:
     GET  /_uploads/BUCKET          number of unfinished multipart uploads
+    GET  /_objects/BUCKET          number of objects
     POST /_age/BUCKET/SECONDS/KEY  makes an object older
 """
 
@@ -39,6 +40,8 @@ class Application:
         path = environ["PATH_INFO"].split("/", 4)
         if path[1] == "_uploads":
             answer = str(len(self.s3.buckets[path[2]].multiparts))
+        elif path[1] == "_objects":
+            answer = str(len(list(self.s3.buckets[path[2]].keys)))
         elif path[1] == "_age":
             key = self.s3.buckets[path[2]].keys[path[4]]
             key.last_modified -= datetime.timedelta(seconds=int(path[3]))

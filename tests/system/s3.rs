@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
+use std::path::PathBuf;
 
 use super::server::Server;
 use super::town::{Town, eventually, files_below, parking};
@@ -52,7 +53,7 @@ fn secret_file(town: &Town, path: &str, text: &str) {
 
 #[tokio::test]
 async fn a_submission_goes_through_buckets_and_leaves_none_of_its_blobs_there() {
-    let (mut town, _server) = town();
+    let (mut town, server) = town();
     for role in ["intake", "bridge", "outlet"] {
         let checked = town.sluse(&["check", "--config", &town.config(role)]);
         let said = String::from_utf8_lossy(&[checked.stdout, checked.stderr].concat()).into_owned();
@@ -71,9 +72,12 @@ async fn a_submission_goes_through_buckets_and_leaves_none_of_its_blobs_there() 
         .map(|path| fs::read(path).unwrap().len())
         .collect();
     assert!(texts.iter().any(|length| *length >= large.len()) && texts.len() == 2, "{texts:?}");
-    assert!(
-        files_below(&town.at("dmz/blobs")).is_empty() && files_below(&town.at("secure/blobs")).is_empty()
-    );
+    for bucket in ["sluse-dmz", "sluse-secure", "sluse-quarantine"] {
+        eventually("its blobs are removed", || (server.objects(bucket) == 0).then_some(()));
+    }
+    for folder in ["dmz/blobs", "secure/blobs", "secure/quarantine"] {
+        assert_eq!(files_below(&town.at(folder)), Vec::<PathBuf>::new());
+    }
 }
 
 #[test]

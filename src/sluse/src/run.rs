@@ -43,6 +43,9 @@ pub enum RunError {
         /// Why not.
         cause: std::io::Error,
     },
+    /// A task of the role panicked; whoever starts roles should start it again.
+    #[error("a part of the role broke, as is told above: the role ends, to be started again")]
+    Broke,
     /// The system gives no signals.
     #[error("cannot wait for signals: {0}")]
     Signals(std::io::Error),
@@ -51,10 +54,11 @@ pub enum RunError {
 /// Runs a role until SIGTERM or SIGINT, then drains it.
 ///
 /// # Errors
-/// When it cannot start.
+/// When it cannot start, or ends without being told.
 pub async fn role(role: Role, path: &Path) -> Result<(), RunError> {
-    let shutdown = CancellationToken::new();
-    stop_on_signals(shutdown.clone())?;
+    let told = CancellationToken::new();
+    stop_on_signals(told.clone())?;
+    let shutdown = told.child_token();
     match role {
         Role::Intake => {
             let settings = config::intake::Settings::load(path)?;
@@ -64,6 +68,9 @@ pub async fn role(role: Role, path: &Path) -> Result<(), RunError> {
         Role::Bridge => Bridge::open(config::bridge::Settings::load(path)?)?.run(shutdown).await,
         Role::Outlet => Outlet::open(config::outlet::Settings::load(path)?).await?.run(shutdown).await,
         Role::Console => Console::open(config::console::Settings::load(path)?).await?.run(shutdown).await,
+    }
+    if !told.is_cancelled() {
+        return Err(RunError::Broke);
     }
     tracing::info!("stopped");
     Ok(())

@@ -94,7 +94,10 @@ impl Blobs for DirectoryBlobs {
         let (path, name) = (self.path(name), *name);
         off_thread(move || {
             let file = durable::open(&path).map_err(|error| match error.kind() {
-                io::ErrorKind::NotFound => BlobError::Missing(name),
+                // Without the folder that is made with the store, it is the store that is not there: a disk that is not mounted.
+                io::ErrorKind::NotFound if path.parent().is_some_and(Path::is_dir) => {
+                    BlobError::Missing(name)
+                }
                 _ => failed(error),
             })?;
             let size = file.metadata().map_err(failed)?.len();

@@ -20,14 +20,15 @@
 //!
 //! - A message is never acted on when it is older than [`MAX_MESSAGE_AGE`], by the date that its signer put in it: the bridge
 //!   sets such a submission aside, and the outlet such a delivery, before they open a blob. Redriving does not make it younger.
+//!   The limit is what makes age a proof: without it a delivery could wait longer than its blobs are kept.
 //! - Its blobs were written before it was signed. So a blob is at least as old as any message that names it, and one older than
 //!   [`ORPHAN_AGE`] is named by none that is acted on, whichever intake, bridge or outlet wrote, reads or collects it.
 //! - The days between the two are for uploads, and for the clocks of signer, reader, store and collector, which may differ by
 //!   that much. [`S3Blobs`] also takes the store's clock or the collector's, whichever makes the blob younger.
 //! - A blob is never written again and never touched, so its age is that of its writing. Copied or restored, it is younger.
 //! - Collecting twice is fine: names are random and used once, and deleting what is not there is fine.
-//! - Withheld originals are named by reports that are kept for good: their store has no collection, and must not share a folder or
-//!   prefix with one that has.
+//! - Withheld originals are named by reports that are kept for good: their store has no collection. The bridge's configuration
+//!   is refused when it is the same store as one that has.
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -59,6 +60,20 @@ pub enum BlobAddress {
     Directory(PathBuf),
     /// A bucket.
     S3(Box<S3Address>),
+}
+
+impl BlobAddress {
+    /// Whether both are one store. Blocks.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Directory(a), Self::Directory(b)) => {
+                let real = |path: &PathBuf| std::fs::canonicalize(path).unwrap_or_else(|_| path.clone());
+                real(a) == real(b)
+            }
+            (Self::S3(a), Self::S3(b)) => a.is_same(b),
+            _ => false,
+        }
+    }
 }
 
 /// Something that a role needs to be allowed.

@@ -112,7 +112,8 @@ impl Bridge {
         }))
     }
 
-    /// Examines and relays until `shutdown`, then finishes what is under way.
+    /// Examines and relays until `shutdown`, then finishes what is under way. A worker that panics ends the others, too, by
+    /// `shutdown`: a bridge that is alive and deaf would show nowhere.
     pub async fn run(self: Arc<Self>, shutdown: CancellationToken) {
         let tasks = TaskTracker::new();
         for _ in 0..self.settings.workers {
@@ -128,6 +129,7 @@ impl Bridge {
     }
 
     async fn work(self: Arc<Self>, shutdown: CancellationToken) {
+        let _ends_all = shutdown.clone().drop_guard();
         let mut fit = self.scanner_fit.subscribe();
         let mut outages = 0;
         loop {

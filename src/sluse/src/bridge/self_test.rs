@@ -22,6 +22,7 @@ impl Bridge {
             );
             return;
         };
+        let _ends_all = shutdown.clone().drop_guard();
         let mut last_told: Option<Instant> = None;
         loop {
             let fit = match clamd.self_test().await {

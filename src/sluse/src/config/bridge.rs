@@ -145,16 +145,24 @@ impl Settings {
         }
         let clamd =
             file.clamd.parse().map_err(|cause: AddressError| source.wrong("clamd", cause.to_string()))?;
+        let dmz_blobs = address::blobs(&source, "dmz_blobs", file.dmz_blobs)?;
+        let secure_blobs = address::blobs(&source, "secure_blobs", file.secure_blobs)?;
+        let quarantine_blobs = address::blobs(&source, "quarantine_blobs", file.quarantine_blobs)?;
+        if [&dmz_blobs, &secure_blobs].into_iter().any(|blobs| blobs.is_same(&quarantine_blobs)) {
+            let problem = "is the same store as dmz_blobs or secure_blobs, where old blobs are removed; withheld originals are \
+                kept: name a folder, bucket or prefix of its own";
+            return Err(source.wrong("quarantine_blobs", problem));
+        }
         let workers = source.within("workers", file.workers, 1..=1024)?;
         Ok(Self {
             contracts: Contracts::load(&rules.join("contracts"))?,
             policy: Policy::load(&rules)?,
             yara_rules: yara_rules(&rules)?,
             dmz_queue: address::queue(&source, "dmz_queue", file.dmz_queue)?,
-            dmz_blobs: address::blobs(&source, "dmz_blobs", file.dmz_blobs)?,
+            dmz_blobs,
             secure_queue: address::queue(&source, "secure_queue", file.secure_queue)?,
-            secure_blobs: address::blobs(&source, "secure_blobs", file.secure_blobs)?,
-            quarantine_blobs: address::blobs(&source, "quarantine_blobs", file.quarantine_blobs)?,
+            secure_blobs,
+            quarantine_blobs,
             audit: source.resolve(&file.audit_dir),
             signing_key: keys::signing(&source, &file.signing_key_file)?,
             private_keys: keys::ring(&source, "private_key_files", &file.private_key_files)?,
@@ -192,5 +200,55 @@ impl Settings {
             .unwrap_or(u32::MAX),
             outcomes: file.outcomes,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::setup::{Zone, zone};
+
+    #[test]
+    fn withheld_originals_share_no_store_with_what_is_collected() {
+        let folder = tempfile::tempdir().unwrap();
+        let [dmz, bridge, secure] = ["dmz", "bridge", "secure"].map(|name| folder.path().join(name));
+        zone(Zone::Dmz, &dmz, &[]).unwrap();
+        zone(Zone::Secure, &secure, &[]).unwrap();
+        zone(Zone::Bridge, &bridge, &[dmz.join("public"), secure.join("public")]).unwrap();
+        let path = bridge.join("bridge.toml");
+        let text = fs::read_to_string(&path).unwrap();
+        Settings::load(&path).unwrap();
+
+        fs::create_dir(secure.join("blobs")).unwrap();
+        for place in ["dir:../secure/blobs", "dir:../bridge/../secure/blobs/", "dir:../dmz/blobs"] {
+            let line = "\nquarantine_blobs = \"dir:../secure/quarantine\"";
+            assert!(text.contains(line));
+            fs::write(&path, text.replace(line, &format!("\nquarantine_blobs = \"{place}\""))).unwrap();
+            let error = Settings::load(&path).unwrap_err().to_string();
+            assert!(error.contains("quarantine_blobs: is the same store"), "{place}: {error}");
+        }
+
+        for name in ["a.key", "s.key"] {
+            crate::durable::write(&bridge.join("keys").join(name), b"key").unwrap();
+        }
+        let table = |url: &str| {
+            format!(
+                "{{ url = \"{url}\", endpoint = \"https://s3\", access_key_file = \"keys/a.key\", secret_key_file = \"keys/s.key\" }}"
+            )
+        };
+        for (secure, quarantine, fits) in [
+            ("s3://bucket/blobs", "s3://bucket/blobs/", false),
+            ("s3://bucket", "s3://bucket/", false),
+            ("s3://bucket/blobs", "s3://bucket/quarantine", true),
+            ("s3://bucket/blobs", "s3://another/blobs", true),
+        ] {
+            let text = text
+                .replace("\"dir:../secure/quarantine\"", &table(quarantine))
+                .replace("\"dir:../secure/blobs\"", &table(secure));
+            fs::write(&path, text).unwrap();
+            assert_eq!(Settings::load(&path).is_ok(), fits, "{secure} {quarantine}");
+        }
     }
 }

@@ -67,7 +67,7 @@ pub struct Settings {
     pub private_keys: PrivateKeyRing,
     /// Bridges whose deliveries are believed.
     pub bridge_keys: VerifyingKeyRing,
-    /// How long delivered ids are remembered; longer than the bridge's `max_age_days`.
+    /// How long delivered ids are remembered; longer than anything of that id is delivered ([`crate::blobs::MAX_MESSAGE_AGE`]).
     pub remember: Duration,
     /// Case systems.
     pub destinations: Vec<Destination>,

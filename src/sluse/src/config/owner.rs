@@ -74,6 +74,31 @@ impl Settings {
         if file.grant_to.is_empty() {
             return Err(source.wrong("grant_to", "is empty: name the user of the role"));
         }
+        if file.grant_to == address.user() {
+            let problem = "is the user of ledger.url, the owner: a role that owned its tables could change or drop them; \
+                name the role's own user";
+            return Err(source.wrong("grant_to", problem));
+        }
         Ok(Self { ledger: file.role, address: *address, grant_to: file.grant_to })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_owner_is_no_roles_user() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("owner.toml");
+        let load = |grant_to: &str, ledger: &str| {
+            std::fs::write(&path, format!("role = \"intake\"\ngrant_to = \"{grant_to}\"\n{ledger}")).unwrap();
+            Settings::load(&path).map(|settings| settings.grant_to).map_err(|cause| cause.to_string())
+        };
+        let server = "[ledger]\nurl = \"postgres://sluse_owner@127.0.0.1/sluse\"";
+        assert_eq!(load("sluse_intake", server).unwrap(), "sluse_intake");
+        assert!(load("sluse_owner", server).unwrap_err().contains("grant_to: is the user of ledger.url"));
+        assert!(load("", server).unwrap_err().contains("grant_to: is empty"));
+        assert!(load("sluse_intake", "ledger = \"sqlite:a.db\"").unwrap_err().contains("is a file"));
     }
 }

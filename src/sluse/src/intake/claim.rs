@@ -5,28 +5,30 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use sluse_envelope::SubmissionId;
 
+use crate::id::CodeWord;
 use crate::intake::problem::{Problem, ours};
 use crate::ledger::intake::{Claim, Fixed, IntakeLedger, LEASE};
 
-/// `Idempotency-Key`s whose first request is still under way in this process.
-pub(super) type Claims = Arc<Mutex<HashSet<[u8; 32]>>>;
+/// Portals and their `Idempotency-Key`s whose first request is still under way in this process.
+pub(super) type Claims = Arc<Mutex<HashSet<(CodeWord, [u8; 32])>>>;
 
 /// The right to work on one `Idempotency-Key` in this process; given back when dropped.
 pub(super) struct LocalClaim {
     claims: Claims,
-    digest: [u8; 32],
+    key: (CodeWord, [u8; 32]),
 }
 
 impl LocalClaim {
-    pub(super) fn take(claims: &Claims, digest: [u8; 32]) -> Option<Self> {
+    pub(super) fn take(claims: &Claims, portal: &CodeWord, digest: [u8; 32]) -> Option<Self> {
+        let key = (portal.clone(), digest);
         let mut held = claims.lock().unwrap_or_else(PoisonError::into_inner);
-        held.insert(digest).then(|| Self { claims: Arc::clone(claims), digest })
+        held.insert(key.clone()).then(|| Self { claims: Arc::clone(claims), key })
     }
 }
 
 impl Drop for LocalClaim {
     fn drop(&mut self) {
-        self.claims.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.digest);
+        self.claims.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.key);
     }
 }
 
@@ -102,5 +104,20 @@ async fn keep_alive(ledger: Arc<dyn IntakeLedger>, claim: Claim) {
             Ok(false) => return,
             Err(cause) => tracing::warn!(id = %claim.id, %cause, "a claim could not be kept alive"),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_is_one_portals_and_free_again_when_its_request_ends() {
+        let (claims, a, b) = (Claims::default(), "a".parse().unwrap(), "b".parse().unwrap());
+        let first = LocalClaim::take(&claims, &a, [1; 32]);
+        assert!(first.is_some() && LocalClaim::take(&claims, &a, [1; 32]).is_none());
+        assert!(LocalClaim::take(&claims, &b, [1; 32]).is_some(), "another portal's key is in the way");
+        drop(first);
+        assert!(LocalClaim::take(&claims, &a, [1; 32]).is_some());
     }
 }

@@ -123,25 +123,25 @@ impl Intake {
         }
     }
 
-    /// Forgets old ids and removes blobs that no message can name any more.
+    /// Forgets old ids and removes blobs that no message can name any more; stops where it is on `shutdown`.
     async fn keep_house(&self, shutdown: &CancellationToken) {
-        loop {
-            let oldest = crate::clock::now() - self.settings.remember;
+        let chores = async {
             loop {
-                match self.ledger.forget_before(oldest, FORGOTTEN).await {
-                    Ok(count) if count == FORGOTTEN as usize => {}
-                    Ok(_) => break,
-                    Err(cause) => {
-                        tracing::warn!(%cause, "old submissions could not be forgotten");
-                        break;
+                let oldest = crate::clock::now() - self.settings.remember;
+                loop {
+                    match self.ledger.forget_before(oldest, FORGOTTEN).await {
+                        Ok(count) if count == FORGOTTEN as usize => {}
+                        Ok(_) => break,
+                        Err(cause) => {
+                            tracing::warn!(%cause, "old submissions could not be forgotten");
+                            break;
+                        }
                     }
                 }
+                stores::collect_orphans(self.blobs.as_ref()).await;
+                tokio::time::sleep(HOUSEKEEPING).await;
             }
-            stores::collect_orphans(self.blobs.as_ref()).await;
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                () = tokio::time::sleep(HOUSEKEEPING) => {}
-            }
-        }
+        };
+        let _: Option<()> = shutdown.run_until_cancelled(chores).await;
     }
 }

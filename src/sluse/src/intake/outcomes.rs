@@ -27,6 +27,10 @@ pub(super) async fn follow(intake: &Intake, shutdown: &CancellationToken) {
         match leased {
             Ok(batch) => {
                 for leased in batch {
+                    // With a ledger that does not answer, a batch takes long. What is left comes back by itself.
+                    if shutdown.is_cancelled() {
+                        return;
+                    }
                     note(intake, leased).await;
                 }
             }

@@ -5,7 +5,7 @@
 //! and of that key only a digest.
 
 use axum::http::HeaderMap;
-use ring::aead::{AES_256_GCM, Aad, LessSafeKey, Nonce, UnboundKey};
+use ring::aead::{AES_256_GCM, Aad, LessSafeKey, NONCE_LEN, Nonce, UnboundKey};
 use serde::Serialize;
 use sluse_envelope::jws;
 use sluse_envelope::{Attachment, Manifest, Sha256, SigningKey, SubmissionId};
@@ -105,21 +105,27 @@ impl IdempotencyKey {
         self.derive(&format!("sluse intake idempotency content {json}"))
     }
 
-    /// Encrypts a receipt for the ledger.
+    /// Encrypts a receipt for the ledger, behind its nonce: a submission may get more receipts than the one that is kept, when
+    /// an answer of the ledger was lost or two intakes came to the end of it.
     pub(super) fn conceal(&self, id: SubmissionId, receipt: &str) -> Option<Vec<u8>> {
+        let mut nonce = [0; NONCE_LEN];
+        getrandom::fill(&mut nonce).ok()?;
         let mut bytes = receipt.as_bytes().to_vec();
-        self.cipher(id)?.seal_in_place_append_tag(NONCE(), Aad::from(id.as_bytes()), &mut bytes).ok()?;
-        Some(bytes)
+        let unique = Nonce::assume_unique_for_key(nonce);
+        self.cipher(id)?.seal_in_place_append_tag(unique, Aad::from(id.as_bytes()), &mut bytes).ok()?;
+        Some([&nonce[..], &bytes].concat())
     }
 
     /// Decrypts a receipt from the ledger.
     pub(super) fn reveal(&self, id: SubmissionId, concealed: &[u8]) -> Option<String> {
-        let mut bytes = concealed.to_vec();
-        let receipt = self.cipher(id)?.open_in_place(NONCE(), Aad::from(id.as_bytes()), &mut bytes).ok()?;
+        let (nonce, bytes) = concealed.split_first_chunk::<NONCE_LEN>()?;
+        let mut bytes = bytes.to_vec();
+        let nonce = Nonce::assume_unique_for_key(*nonce);
+        let receipt = self.cipher(id)?.open_in_place(nonce, Aad::from(id.as_bytes()), &mut bytes).ok()?;
         String::from_utf8(receipt.to_vec()).ok()
     }
 
-    /// The cipher for one submission's one receipt: its key is used once, so a fixed nonce is unique.
+    /// The cipher for one submission's receipts.
     fn cipher(&self, id: SubmissionId) -> Option<LessSafeKey> {
         let key = self.derive(&format!("sluse intake idempotency receipt {id}"));
         UnboundKey::new(&AES_256_GCM, &key).ok().map(LessSafeKey::new)
@@ -132,9 +138,6 @@ impl IdempotencyKey {
         derived
     }
 }
-
-/// See [`IdempotencyKey::cipher`].
-const NONCE: fn() -> Nonce = || Nonce::assume_unique_for_key([0; 12]);
 
 #[cfg(test)]
 mod tests {
@@ -149,5 +152,17 @@ mod tests {
         assert_eq!(IdempotencyKey("k2".to_owned()).reveal(id, &concealed), None);
         assert_eq!(key.reveal(crate::id::tests::new_id(), &concealed), None);
         assert!(!concealed.windows(7).any(|w| w == b"receipt"));
+        for cut in 0..concealed.len() {
+            assert_eq!(key.reveal(id, &concealed[..cut]), None);
+        }
+    }
+
+    #[test]
+    fn two_receipts_of_one_submission_are_not_encrypted_with_the_same_bytes() {
+        let (key, id) = (IdempotencyKey("k1".to_owned()), crate::id::tests::new_id());
+        let [a, b] = ["receipt a", "receipt b"].map(|receipt| key.conceal(id, receipt).unwrap());
+        assert_ne!(a[..7], b[..7], "the same keystream");
+        assert_ne!(a[NONCE_LEN..NONCE_LEN + 7], b[NONCE_LEN..NONCE_LEN + 7], "the same keystream");
+        assert_eq!([a, b].map(|c| key.reveal(id, &c).unwrap()), ["receipt a", "receipt b"]);
     }
 }

@@ -64,7 +64,7 @@ pub(super) async fn submit(State(intake): State<Arc<Intake>>, request: Request) 
     let slot = Arc::clone(&intake.uploads).try_acquire_owned().map_err(|_| Problem::Busy)?;
     let digest = key.as_ref().map(IdempotencyKey::digest);
     let local = digest
-        .map(|digest| LocalClaim::take(&intake.claims, digest).ok_or(Problem::InProgress))
+        .map(|digest| LocalClaim::take(&intake.claims, caller.name(), digest).ok_or(Problem::InProgress))
         .transpose()?;
 
     let fresh = SubmissionId::new(UnixMillis::now()).map_err(|cause| ours("begin", &cause))?;

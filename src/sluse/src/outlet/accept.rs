@@ -6,7 +6,7 @@
 use std::time::Duration;
 
 use sluse_envelope::jws;
-use sluse_envelope::{AgeError, Direction, SealedMessage, Sha256, Suite, UnixMillis};
+use sluse_envelope::{AgeError, Direction, SealedMessage, Sha256, SubmissionId, Suite, UnixMillis};
 
 use crate::blobs::MAX_MESSAGE_AGE;
 use crate::config::outlet::{Destination, Settings};
@@ -70,7 +70,7 @@ pub(super) fn accept(
     let verified = message
         .verify(&settings.bridge_keys)
         .map_err(|cause| unusable("not_signed_by_a_listed_bridge", cause.to_string()))?;
-    check_age(verified.header().created, UnixMillis::now())?;
+    check_age(verified.header().created, verified.header().submission, UnixMillis::now())?;
     let opened = verified
         .open(&settings.private_keys, Direction::Secure, Suite::ALL)
         .map_err(|cause| unusable("cannot_be_opened", cause.to_string()))?;
@@ -106,16 +106,28 @@ pub(super) fn accept(
     Ok(Accepted { files, manifest_json: delivery.manifest, signature: delivery.signature, manifest })
 }
 
-/// Refuses a delivery so old that its blobs may be collected orphans, and its id forgotten by the ledger: see [`crate::blobs`].
-fn check_age(created: UnixMillis, now: UnixMillis) -> Result<(), Stopped> {
+/// Refuses a delivery that is over a year old, by its own date or by its id's. Two things need that:
+///
+/// - Its own date: blobs of an older one may be collected, see [`crate::blobs`].
+/// - Its id's: the ledger forgets delivered ids after `remember_days`, which is over a year. A copy that the bridge sealed
+///   anew, of a message that was redriven or replayed, has a new date and the same id; taken after the id was forgotten, it
+///   would be delivered again.
+fn check_age(created: UnixMillis, id: SubmissionId, now: UnixMillis) -> Result<(), Stopped> {
+    let too_old =
+        |cause: AgeError| Stopped::Unusable { code: "over_the_maximum_age", cause: cause.to_string() };
     created.check_age(now, MAX_MESSAGE_AGE, MAX_CLOCK_SKEW).map_err(|cause| match cause {
-        AgeError::TooOld { .. } => {
-            Stopped::Unusable { code: "over_the_maximum_age", cause: cause.to_string() }
-        }
+        AgeError::TooOld { .. } => too_old(cause),
         AgeError::FromFuture { .. } => {
             Stopped::waits(format!("the bridge's clock or ours is wrong: {cause}"))
         }
-    })
+    })?;
+    began(id).check_age(now, MAX_MESSAGE_AGE, Duration::MAX).map_err(too_old)
+}
+
+/// When an id was made (RFC 9562 section 5.7), by the clock of whoever made it.
+fn began(id: SubmissionId) -> UnixMillis {
+    let [a, b, c, d, e, f, ..] = id.to_bytes();
+    UnixMillis(u64::from_be_bytes([0, 0, a, b, c, d, e, f]))
 }
 
 /// A name that stays in its folder and does not stand for the manifest.
@@ -133,12 +145,17 @@ mod tests {
 
     const DAY: u64 = 86_400_000;
 
+    /// A delivery sealed so many days ago, of a submission that began so many days ago.
+    fn checked(sealed: u64, began: u64) -> Result<(), Stopped> {
+        let now = UnixMillis(20_000 * DAY);
+        let ago = |days: u64| UnixMillis(now.0 - days * DAY);
+        check_age(ago(sealed), SubmissionId::new(ago(began)).unwrap(), now)
+    }
+
     #[test]
     fn a_delivery_whose_blobs_may_be_gone_is_set_aside() {
-        let now = UnixMillis(20_000 * DAY);
-        let made = |days: u64| check_age(UnixMillis(now.0 - days * DAY), now);
-        made(365).unwrap();
-        assert!(matches!(made(366), Err(Stopped::Unusable { code: "over_the_maximum_age", .. })));
+        checked(365, 365).unwrap();
+        assert!(matches!(checked(366, 0), Err(Stopped::Unusable { code: "over_the_maximum_age", .. })));
         assert!(
             ORPHAN_AGE >= MAX_MESSAGE_AGE + 30 * MAX_CLOCK_SKEW,
             "no time is left for clocks and uploads"
@@ -146,9 +163,14 @@ mod tests {
     }
 
     #[test]
+    fn a_copy_sealed_anew_when_its_id_may_be_forgotten_is_set_aside() {
+        assert!(matches!(checked(0, 366), Err(Stopped::Unusable { code: "over_the_maximum_age", .. })));
+    }
+
+    #[test]
     fn a_delivery_from_the_future_waits() {
-        let ahead = check_age(UnixMillis(2 * DAY), UnixMillis(DAY - 1));
-        assert!(matches!(ahead, Err(Stopped::Waits(_))));
-        check_age(UnixMillis(2 * DAY), UnixMillis(DAY)).unwrap();
+        let ahead = |now: u64| check_age(UnixMillis(2 * DAY), crate::id::tests::new_id(), UnixMillis(now));
+        assert!(matches!(ahead(DAY - 1), Err(Stopped::Waits(_))));
+        ahead(DAY).unwrap();
     }
 }

@@ -13,12 +13,15 @@
 //!
 //! "Gone" can be said only where it was: `<mark>` stands for this staging folder, which has an empty file `.mark-<mark>`. An
 //! outlet whose destination is another folder than that of the outlet that staged finds no such mark, and waits.
+//!
+//! Whatever touches the folder does so in `block_in_place`: it may be another machine's, and hang.
 
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
 use sluse_envelope::{BlobOpener, BlobPlace, BlobRef, Direction, Expected, Sha256, SubmissionId};
+use tokio::task::block_in_place;
 
 use crate::audit::{Event, Record};
 use crate::config::outlet::Destination;
@@ -60,15 +63,15 @@ impl Outlet {
             tracing::info!(%id, "delivered before; not delivered again");
             let record = Record::of(Event::Duplicate).about(id);
             self.audit.append(record).await.map_err(Stopped::waits)?;
-            remove_tries(destination, id);
+            block_in_place(|| remove_tries(destination, id));
             return Ok(blobs);
         }
         let place = Place::new(destination, id, &known.folder);
-        tokio::task::block_in_place(|| place.publish()).map_err(Stopped::waits)?;
+        block_in_place(|| place.publish()).map_err(Stopped::waits)?;
         let record = Record::of(Event::Delivered).about(id).with("destination", destination.name.clone());
         self.audit.append(record).await.map_err(Stopped::waits)?;
         self.ledger.delivered(id).await.map_err(Stopped::waits)?;
-        remove_tries(destination, id);
+        block_in_place(|| remove_tries(destination, id));
         tracing::info!(%id, destination = %destination.name, files = accepted.files().len(), "delivered");
         Ok(blobs)
     }
@@ -81,24 +84,24 @@ impl Outlet {
         content: [u8; 32],
     ) -> Result<Delivery, Stopped> {
         let id = accepted.manifest().id;
-        let folder = folder_of_a_try(destination, id).map_err(Stopped::waits)?;
+        let folder = block_in_place(|| folder_of_a_try(destination, id)).map_err(Stopped::waits)?;
         let place = Place::new(destination, id, &folder);
         if let Err(stopped) = self.write(accepted, &place).await {
-            place.remove().map_err(Stopped::waits)?;
+            block_in_place(|| place.remove()).map_err(Stopped::waits)?;
             return Err(stopped);
         }
         // On an error the ledger may have taken this folder all the same: it stays.
         let counts =
             self.ledger.stage(id, &destination.name, content, &folder).await.map_err(Stopped::waits)?;
         if counts.folder != folder {
-            place.remove().map_err(Stopped::waits)?;
+            block_in_place(|| place.remove()).map_err(Stopped::waits)?;
         }
         Ok(counts)
     }
 
     /// Writes everything into the staging folder, synced.
     async fn write(&self, accepted: &Accepted, place: &Place) -> Result<(), Stopped> {
-        fs::create_dir(&place.staged).map_err(Stopped::waits)?;
+        block_in_place(|| fs::create_dir(&place.staged)).map_err(Stopped::waits)?;
         for (file, sealed) in accepted.files() {
             let origin = BlobPlace {
                 submission: accepted.manifest().id,
@@ -111,19 +114,22 @@ impl Outlet {
             let mut opener = BlobOpener::new(sealed.key.clone(), &origin, expected)
                 .map_err(|cause| broken(cause.to_string()))?;
             let mut reader = self.blobs.open(&sealed.blob).await.map_err(Stopped::waits)?;
-            let mut out = place.create(&file.name).map_err(Stopped::waits)?;
+            let mut out = block_in_place(|| place.create(&file.name)).map_err(Stopped::waits)?;
             let mut plain = Vec::new();
             while let Some(chunk) = reader.read_chunk().await.map_err(Stopped::waits)? {
                 opener.push(&chunk, &mut plain).map_err(|cause| broken(cause.to_string()))?;
-                io::Write::write_all(&mut out, &plain).map_err(Stopped::waits)?;
+                block_in_place(|| io::Write::write_all(&mut out, &plain)).map_err(Stopped::waits)?;
                 plain.clear();
             }
             opener.finish().map_err(|cause| broken(cause.to_string()))?;
-            tokio::task::block_in_place(|| out.sync_all()).map_err(Stopped::waits)?;
+            block_in_place(|| out.sync_all()).map_err(Stopped::waits)?;
         }
-        place.write("manifest.json", accepted.manifest_json()).map_err(Stopped::waits)?;
-        place.write("manifest.sig", accepted.signature()).map_err(Stopped::waits)?;
-        tokio::task::block_in_place(|| place.sync()).map_err(Stopped::waits)
+        let last = || {
+            place.write("manifest.json", accepted.manifest_json())?;
+            place.write("manifest.sig", accepted.signature())?;
+            place.sync()
+        };
+        block_in_place(last).map_err(Stopped::waits)
     }
 }
 

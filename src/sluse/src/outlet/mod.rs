@@ -68,7 +68,8 @@ impl Outlet {
         }))
     }
 
-    /// Delivers until `shutdown`, then finishes what is under way.
+    /// Delivers until `shutdown`, then finishes what is under way. A task that panics ends the others, too, by `shutdown`: an
+    /// outlet that is alive and deaf to one destination would show nowhere.
     pub async fn run(self: Arc<Self>, shutdown: CancellationToken) {
         let tasks = TaskTracker::new();
         for n in 0..self.queues.len() {
@@ -83,6 +84,7 @@ impl Outlet {
     }
 
     async fn serve(self: Arc<Self>, n: usize, shutdown: CancellationToken) {
+        let _ends_all = shutdown.clone().drop_guard();
         let Some((destination, queue)) = self.queues.get(n) else { return };
         loop {
             let leased = tokio::select! {
@@ -151,26 +153,28 @@ impl Outlet {
         }
     }
 
-    /// Forgets deliveries older than any message can be, and removes blobs that no message can name any more.
+    /// Forgets deliveries older than any message can be, and removes blobs that no message can name any more; stops where it
+    /// is on `shutdown`.
     async fn keep_house(self: Arc<Self>, shutdown: CancellationToken) {
-        loop {
-            let oldest = crate::clock::now() - self.settings.remember;
+        let _ends_all = shutdown.clone().drop_guard();
+        let chores = async {
             loop {
-                match self.ledger.forget_before(oldest, FORGOTTEN).await {
-                    Ok(count) if count == FORGOTTEN as usize => {}
-                    Ok(_) => break,
-                    Err(cause) => {
-                        tracing::warn!(%cause, "old deliveries could not be forgotten");
-                        break;
+                let oldest = crate::clock::now() - self.settings.remember;
+                loop {
+                    match self.ledger.forget_before(oldest, FORGOTTEN).await {
+                        Ok(count) if count == FORGOTTEN as usize => {}
+                        Ok(_) => break,
+                        Err(cause) => {
+                            tracing::warn!(%cause, "old deliveries could not be forgotten");
+                            break;
+                        }
                     }
                 }
+                stores::collect_orphans(self.blobs.as_ref()).await;
+                tokio::time::sleep(HOUSEKEEPING).await;
             }
-            stores::collect_orphans(self.blobs.as_ref()).await;
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                () = tokio::time::sleep(HOUSEKEEPING) => {}
-            }
-        }
+        };
+        let _: Option<()> = shutdown.run_until_cancelled(chores).await;
     }
 }
 

@@ -5,16 +5,21 @@ use std::fs;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
+use async_trait::async_trait;
 use sluse_envelope::key_file::{read_private, read_public};
 use sluse_envelope::{
     BlobPlace, BlobRef, BlobSealer, Direction, PublicKey, Sealing, SigningKey, SubmissionId, UnixMillis, jws,
 };
 use sluse_sanitize::Verdict;
 use sluse_sanitize::report::sha256_hex;
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
 
 use super::deliver::STAGING;
 use super::{Outlet, Stopped};
+use crate::blobs::{Access, BlobError, BlobReader, BlobWriter, Blobs, StoredBlob};
 use crate::config::outlet::{Destination, Settings};
 use crate::id::tests::new_id;
 use crate::ledger::postgres::tests::{migrated_url, password_file};
@@ -292,4 +297,61 @@ async fn destination_that_vanished_is_no_delivery() {
     let stopped = secure.process(0, &secure.sealed(new_id(), "x").await).await.unwrap_err();
     assert!(matches!(stopped, Stopped::Waits(_)), "{stopped:?}");
     assert!(!secure.at("delivered/parking").exists());
+}
+
+/// A store that never answers, and does something when it is asked for its blobs.
+struct Silent(Box<dyn Fn() + Send + Sync>);
+
+#[async_trait]
+impl Blobs for Silent {
+    async fn create(&self, _: &BlobRef) -> Result<BlobWriter, BlobError> {
+        std::future::pending().await
+    }
+
+    async fn open(&self, _: &BlobRef) -> Result<BlobReader, BlobError> {
+        std::future::pending().await
+    }
+
+    async fn delete(&self, _: &BlobRef) -> Result<(), BlobError> {
+        std::future::pending().await
+    }
+
+    async fn list(&self, _: Duration, _: usize) -> Result<Vec<StoredBlob>, BlobError> {
+        (self.0)();
+        std::future::pending().await
+    }
+
+    async fn probe(&self, _: Access) -> Result<(), BlobError> {
+        std::future::pending().await
+    }
+}
+
+/// An outlet whose store does something when it is asked for its blobs, and never answers.
+async fn with_silent_blobs(asked: impl Fn() + Send + Sync + 'static) -> (Arc<Outlet>, tempfile::TempDir) {
+    let Secure { outlets: [outlet, _], folder, .. } = Secure::over_sqlite().await;
+    let mut outlet = Arc::into_inner(outlet).unwrap();
+    outlet.blobs = Arc::new(Silent(Box::new(asked)));
+    (Arc::new(outlet), folder)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outlet_that_looks_for_orphans_ends_when_it_is_told() {
+    let asked = Arc::new(Notify::new());
+    let (outlet, _folder) = with_silent_blobs({
+        let asked = Arc::clone(&asked);
+        move || asked.notify_one()
+    })
+    .await;
+    let shutdown = CancellationToken::new();
+    let running = tokio::spawn(outlet.run(shutdown.clone()));
+    asked.notified().await;
+    shutdown.cancel();
+    tokio::time::timeout(Duration::from_secs(30), running).await.expect("it goes on").unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn outlet_of_which_a_part_broke_ends() {
+    let (outlet, _folder) = with_silent_blobs(|| panic!("as a library may")).await;
+    let shutdown = CancellationToken::new();
+    tokio::time::timeout(Duration::from_secs(30), outlet.run(shutdown)).await.expect("it goes on");
 }

@@ -35,6 +35,16 @@ async fn contract_is_kept() {
 }
 
 #[tokio::test]
+async fn store_that_vanished_does_not_say_that_a_blob_is_missing() {
+    let (dir, blobs) = scratch();
+    let name = put(&blobs, b"x").await;
+    fs::rename(dir.path().join("blobs"), dir.path().join("elsewhere")).unwrap();
+    fs::create_dir(dir.path().join("blobs")).unwrap();
+    assert!(matches!(blobs.open(&name).await, Err(BlobError::Unavailable(_))));
+    assert!(matches!(blobs.probe(Access::Read).await, Err(BlobError::Unavailable(_))));
+}
+
+#[tokio::test]
 async fn dropped_writer_leaves_nothing() {
     let (dir, blobs) = scratch();
     let mut writer = blobs.create(&BlobRef::generate().unwrap()).await.unwrap();

@@ -90,6 +90,15 @@ impl S3Address {
     }
 }
 
+impl S3Address {
+    /// Whether both are one bucket and prefix; whose key is used does not matter.
+    pub(in crate::blobs) fn is_same(&self, other: &Self) -> bool {
+        let place =
+            |address: &Self| (address.endpoint.clone(), address.bucket.clone(), address.prefix.clone());
+        place(self) == place(other)
+    }
+}
+
 impl fmt::Display for S3Address {
     /// Server and bucket, for messages.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

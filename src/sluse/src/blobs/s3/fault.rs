@@ -47,8 +47,9 @@ impl Refusal {
         self.status == 507 || codes.contains(&self.code.as_str())
     }
 
+    /// S3's own word for it. A 404 without it is a proxy's, a wrong endpoint's, or a bucket's that is gone: the blob may be there.
     fn is_missing(&self) -> bool {
-        self.status == 404 && !matches!(self.code.as_str(), "NoSuchBucket" | "NoSuchUpload")
+        self.status == 404 && self.code == "NoSuchKey"
     }
 
     /// The name is taken: RFC 9110's 412 to `If-None-Match: *`, or S3's 409 when another writer is at it.

@@ -79,6 +79,7 @@ async fn abandoned_failed_and_dropped_uploads_are_aborted() {
     assert!(matches!(put_as(&blobs, &name, PART + 1).await, Err(BlobError::AlreadyThere(_))));
     no_uploads_are_left(&server, "blobs").await;
     assert_eq!(read_all(&blobs, &name).await.len(), 1);
+    assert_eq!(server.objects("blobs"), 1);
 }
 
 async fn put_as(blobs: &S3Blobs, name: &BlobRef, length: usize) -> Result<u64, BlobError> {
@@ -235,6 +236,57 @@ async fn a_range_that_was_not_asked_for_is_an_error() {
     .await;
     let mut reader = on_port(port, "").open(&new_name()).await.unwrap();
     assert!(matches!(reader.read_chunk().await, Err(BlobError::Unavailable(_))));
+}
+
+#[tokio::test]
+async fn a_range_beyond_all_numbers_is_an_error_and_no_panic() {
+    let (port, _) = server(|head, _| {
+        let tail = "ETag: \"x\"\r\nLast-Modified: Wed, 01 Jan 2020 12:00:00 GMT\r\nConnection: close\r\n";
+        if head.contains("range: ") {
+            let range = format!("Content-Range: bytes 9-{}/1000", u64::MAX);
+            format!("HTTP/1.1 206 P\r\n{tail}{range}\r\nContent-Length: 991\r\n\r\n{}", "b".repeat(991))
+        } else {
+            format!("HTTP/1.1 200 OK\r\n{tail}Content-Length: 1000\r\n\r\nonly this")
+        }
+        .into()
+    })
+    .await;
+    let mut reader = on_port(port, "").open(&new_name()).await.unwrap();
+    assert!(words(reader.read_chunk().await).contains("no part of a blob"));
+}
+
+#[tokio::test]
+async fn a_404_that_is_not_about_the_blob_does_not_say_that_it_is_missing() {
+    // A proxy's page, a bucket that is gone, an upload that is.
+    for code in ["", "NoSuchBucket", "NoSuchUpload", "NotFound"] {
+        let (port, _) = server(move |_, _| refuse("404 Not Found", code)).await;
+        let blobs = on_port(port, "");
+        assert!(matches!(blobs.open(&new_name()).await, Err(BlobError::Unavailable(_))), "{code}");
+        assert!(matches!(blobs.delete(&new_name()).await, Err(BlobError::Unavailable(_))), "{code}");
+        assert!(matches!(blobs.probe(Access::Read).await, Err(BlobError::Unavailable(_))), "{code}");
+    }
+}
+
+#[tokio::test]
+async fn a_failure_that_looks_like_success_is_none() {
+    for code in ["InternalError", "AccessDenied"] {
+        let (port, _) = server(move |head, _| {
+            if head.starts_with("post") && head.contains("uploads") {
+                let body =
+                    "<InitiateMultipartUploadResult><UploadId>u</UploadId></InitiateMultipartUploadResult>";
+                let length = body.len();
+                format!("HTTP/1.1 200 OK\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}")
+                    .into()
+            } else if head.starts_with("post") {
+                refuse("200 OK", code)
+            } else {
+                b"HTTP/1.1 200 OK\r\nETag: \"x\"\r\nContent-Length: 0\r\nConnection: close\r\n\r\n".to_vec()
+            }
+        })
+        .await;
+        let error = put_as(&on_port(port, ""), &new_name(), PART + 10).await.unwrap_err();
+        assert!(matches!(error, BlobError::Unavailable(_)), "{error:?}");
+    }
 }
 
 #[tokio::test]

@@ -8,7 +8,8 @@
 //!                  ◀─ a blob             its head within ANSWER_TIMEOUT; the rest as the reader takes it
 //! ```
 //!
-//! Invariants: no proxies and nothing else from the environment, no redirects, no answer that is read without a limit.
+//! Invariants: no proxies and nothing else from the environment, no redirects, no answer that is read without a limit, none
+//! that makes the S3 client panic.
 
 use std::time::{Duration, SystemTime};
 
@@ -41,6 +42,11 @@ pub(super) struct ServerTime(pub(super) SystemTime);
 #[error("the answer has over {MAX_ANSWER_BYTES} bytes")]
 struct TooLarge;
 
+/// The part of a blob that an answer says it holds cannot be.
+#[derive(Debug, thiserror::Error)]
+#[error("the answer is no part of a blob")]
+struct NoRange;
+
 /// The answer did not come in time.
 #[derive(Debug, thiserror::Error)]
 #[error("no answer in time")]
@@ -70,6 +76,9 @@ impl Wire {
     async fn exchange(&self, request: HttpRequest, is_blob: bool) -> Result<HttpResponse, HttpError> {
         let (mut head, body) = self.0.call(request).await?.into_parts();
         if head.status.is_success() && is_blob {
+            if !head.headers.get_all(header::CONTENT_RANGE).iter().all(is_range) {
+                return Err(HttpError::new(HttpErrorKind::Unknown, NoRange));
+            }
             return Ok(HttpResponse::from_parts(head, body));
         }
         let body = whole(body).await?;
@@ -106,6 +115,15 @@ impl HttpConnector for Wire {
     fn connect(&self, _: &ClientOptions) -> object_store::Result<HttpClient> {
         Ok(HttpClient::new(self.clone()))
     }
+}
+
+/// Whether one can be added to each number of a `Content-Range`: the S3 client does so, and would panic.
+fn is_range(value: &HeaderValue) -> bool {
+    let numbers = |text: &str| {
+        let mut numbers = text.split(|c: char| !c.is_ascii_digit()).filter(|number| !number.is_empty());
+        numbers.all(|number| number.parse::<u64>().is_ok_and(|number| number < u64::MAX))
+    };
+    value.to_str().is_ok_and(numbers)
 }
 
 /// Reads an answer to its end.

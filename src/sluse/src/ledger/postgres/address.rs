@@ -141,6 +141,12 @@ impl ServerAddress {
         }
     }
 
+    /// Who logs in.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
     pub(super) fn max_connections(&self) -> u32 {
         self.max_connections
     }

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //!   ServerAddress ─▶ one connection: login, TLS, settings, version ─▶ pool of at most max_connections
-//!                                                                      each new connection: settings again
+//!                                                                      each new connection: settings and version again
 //! ```
 //!
 //! Invariants:
@@ -12,9 +12,11 @@
 //! - Nothing waits without end: for a connection [`ACQUIRE`], for an answer [`ANSWER`]; the server itself gives up before that.
 //! - Where a commit would not wait for the disk, nothing is written: `synchronous_commit` and `fsync` are looked at on every
 //!   new connection.
-//! - The schema belongs to its owner, who alone changes it ([`migrate`]); a role only looks at its version.
+//! - The schema belongs to its owner, who alone changes it ([`migrate`]); a role only looks at its version, on every new
+//!   connection, so that one that runs on after a migration stops writing when its connections have lived their time.
 //! - Every name in a statement is written with its schema, and `search_path` holds nothing else.
 
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime};
 
 use sqlx::pool::PoolConnection;
@@ -60,28 +62,41 @@ const SETTINGS: &str = "SELECT
 pub(super) struct Server {
     pool: PgPool,
     name: String,
+    /// Why the newest connection was not fit; the pool itself only says that none came in time.
+    unfit: Arc<Mutex<Option<ServerError>>>,
 }
 
 impl Server {
     /// Connects, and checks that the ledger's tables are there in the version that this program knows.
-    pub(super) async fn open(address: &ServerAddress, tables: &Tables) -> Result<Self, ServerError> {
+    pub(super) async fn open(address: &ServerAddress, tables: &'static Tables) -> Result<Self, ServerError> {
         let name = address.to_string();
         let options = address.options()?;
         let mut connection = connect(&name, &options).await?;
         migrate::check_version(&mut connection, &name, tables).await?;
         drop(connection.close().await);
+        let unfit = Arc::new(Mutex::new(None));
+        let (found, server) = (Arc::clone(&unfit), name.clone());
         let pool = PgPoolOptions::new()
             .max_connections(address.max_connections())
             .acquire_timeout(ACQUIRE)
             .max_lifetime(Duration::from_secs(30 * 60))
             .idle_timeout(Duration::from_secs(5 * 60))
-            .after_connect(|connection, _| {
+            .after_connect(move |connection, _| {
+                let (found, server) = (Arc::clone(&found), server.clone());
                 Box::pin(async move {
-                    prepare(connection, "").await.map_err(|error| sqlx::Error::Configuration(error.into()))
+                    let fit = match prepare(&mut *connection, &server).await {
+                        Ok(()) => migrate::check_version(connection, &server, tables).await,
+                        unfit => unfit,
+                    };
+                    let unfit = fit.err();
+                    let told =
+                        unfit.as_ref().map(|unfit| sqlx::Error::Configuration(unfit.to_string().into()));
+                    *found.lock().unwrap_or_else(PoisonError::into_inner) = unfit;
+                    told.map_or(Ok(()), Err)
                 })
             })
             .connect_lazy_with(options);
-        Ok(Self { pool, name })
+        Ok(Self { pool, name, unfit })
     }
 
     /// Closes all connections once their statements have ended.
@@ -94,7 +109,7 @@ impl Server {
         &self,
         query: Query<'_, Postgres, PgArguments>,
     ) -> Result<Vec<PgRow>, ServerError> {
-        let connection = self.pool.acquire().await.map_err(|error| ServerError::of(&self.name, error))?;
+        let connection = self.pool.acquire().await.map_err(|error| self.not_connected(error))?;
         let mut session = Session { connection, in_order: false };
         let answer = tokio::time::timeout(ANSWER, query.fetch_all(&mut *session.connection)).await;
         // An error that the server itself reports leaves the connection in order.
@@ -102,6 +117,15 @@ impl Server {
         match answer {
             Ok(answer) => answer.map_err(|error| ServerError::of(&self.name, error)),
             Err(_) => Err(ServerError::Silent { server: self.name.clone(), seconds: ANSWER.as_secs() }),
+        }
+    }
+
+    /// Why the pool gives no connection.
+    fn not_connected(&self, error: sqlx::Error) -> ServerError {
+        let unfit = self.unfit.lock().unwrap_or_else(PoisonError::into_inner).take();
+        match (error, unfit) {
+            (sqlx::Error::PoolTimedOut, Some(unfit)) => unfit,
+            (error, _) => ServerError::of(&self.name, error),
         }
     }
 

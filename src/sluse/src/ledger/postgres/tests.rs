@@ -91,6 +91,10 @@ async fn a_role_may_do_its_work_and_nothing_else() {
     {
         migrate(&owner, tables, user).await.unwrap();
     }
+    // Rights that somebody gave by hand, or another version did, go with the next migration.
+    shared().sql(&database, "GRANT ALL ON sluse_intake.submission, sluse_intake.version TO intake");
+    shared().sql(&database, "GRANT CREATE ON SCHEMA sluse_intake TO intake");
+    migrate(&owner, &intake::TABLES, "intake").await.unwrap();
     let as_user = |user: &str| address(&shared().url(user, &database)).options().unwrap();
     for (user, statement) in [
         ("intake", "UPDATE sluse_intake.version SET version = 7"),
@@ -201,6 +205,28 @@ async fn server_that_confirms_before_it_writes_is_refused() {
     let (damaged, error) = refusal(&address(&shared().url("intake", &database))).await;
     assert!(!damaged && matches!(error, ServerError::NotDurable { .. }), "{error:?}");
     assert!(error.to_string().contains("synchronous_commit is off"), "{error}");
+}
+
+#[tokio::test]
+async fn server_that_changed_under_a_running_role_is_refused_with_the_reason() {
+    let database = shared().database();
+    let owner = address(&shared().url("owner", &database));
+    migrate(&owner, &intake::TABLES, "intake").await.unwrap();
+    let begin = |ledger: PostgresIntake| async move {
+        fault(ledger.begin(&"p".parse().unwrap(), Some([1; 32]), new_id()).await.unwrap_err())
+    };
+    let ledger = PostgresIntake::open(&address(&shared().url("intake", &database))).await.unwrap();
+    shared().sql(&database, "UPDATE sluse_intake.version SET version = 99");
+    let (damaged, error) = begin(ledger.clone()).await;
+    assert!(damaged && matches!(error, ServerError::Newer { found: 99, .. }), "{error:?}");
+    shared().sql(&database, "UPDATE sluse_intake.version SET version = 1");
+    shared()
+        .sql("postgres", &format!("ALTER ROLE intake IN DATABASE {database} SET synchronous_commit = off"));
+    let (damaged, error) = begin(ledger.clone()).await;
+    assert!(!damaged && matches!(error, ServerError::NotDurable { .. }), "{error:?}");
+    // Mended, it goes on by itself.
+    shared().sql("postgres", &format!("ALTER ROLE intake IN DATABASE {database} RESET synchronous_commit"));
+    ledger.begin(&"p".parse().unwrap(), Some([1; 32]), new_id()).await.unwrap();
 }
 
 #[tokio::test]

@@ -50,6 +50,11 @@ impl Server {
         self.ask("GET", &format!("/_uploads/{bucket}")).parse().unwrap()
     }
 
+    /// Objects that lie in a bucket.
+    pub(crate) fn objects(&self, bucket: &str) -> usize {
+        self.ask("GET", &format!("/_objects/{bucket}")).parse().unwrap()
+    }
+
     /// Makes an object older.
     pub(crate) fn age(&self, bucket: &str, key: &str, seconds: u64) {
         assert_eq!(self.ask("POST", &format!("/_age/{bucket}/{seconds}/{key}")), "ok");

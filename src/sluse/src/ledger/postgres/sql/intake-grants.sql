@@ -1,3 +1,5 @@
+REVOKE ALL ON SCHEMA sluse_intake FROM {user};
+REVOKE ALL ON ALL TABLES IN SCHEMA sluse_intake FROM {user};
 GRANT USAGE ON SCHEMA sluse_intake TO {user};
 GRANT SELECT ON sluse_intake.version TO {user};
 GRANT SELECT, INSERT, DELETE ON sluse_intake.submission TO {user};
