@@ -1,7 +1,12 @@
 """What compose.yaml promises: who is on which network, and what every container gave up."""
 import json, pathlib, re, sys
 
-import ruamel.yaml
+try:
+    from ruamel.yaml import YAML
+
+    load = YAML(typ="safe").load
+except ImportError:
+    from yaml import safe_load as load
 
 HERE = pathlib.Path(__file__).parent
 faults = []
@@ -12,7 +17,7 @@ def want(true, what):
         faults.append(what)
 
 
-compose = ruamel.yaml.YAML(typ="safe").load((HERE / "compose.yaml").read_text())
+compose = load((HERE / "compose.yaml").read_text())
 ROLES = {"intake": ["portals", "dmz"], "bridge": ["dmz", "secure"], "outlet": ["secure"], "console": ["secure"]}
 for name, service in compose["services"].items():
     networks = service.get("networks", [])

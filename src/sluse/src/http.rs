@@ -23,6 +23,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::secret_file::{self, SecretFileError};
+
 /// Connections served at once; more wait in the listen queue.
 const MAX_CONNECTIONS: usize = 1024;
 /// Longest wait for a TLS handshake, and for the head of a request.
@@ -41,6 +43,9 @@ pub enum TlsError {
         /// What is wrong.
         cause: String,
     },
+    /// The key's file cannot be used.
+    #[error(transparent)]
+    Secret(#[from] SecretFileError),
     /// Certificate and key do not fit each other, or are of a kind that is not known.
     #[error("certificate and key cannot be used together: {0}")]
     Pair(rustls::Error),
@@ -55,7 +60,8 @@ pub fn tls_acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsEr
     let chain = CertificateDer::pem_file_iter(certificate)
         .and_then(Iterator::collect)
         .map_err(|cause| pem(certificate, cause.to_string()))?;
-    let private = PrivateKeyDer::from_pem_file(key).map_err(|cause| pem(key, cause.to_string()))?;
+    let private = secret_file::secret(key)?;
+    let private = PrivateKeyDer::from_pem_slice(&private).map_err(|cause| pem(key, cause.to_string()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
     let config = rustls::ServerConfig::builder_with_provider(provider)
         .with_safe_default_protocol_versions()
@@ -133,5 +139,26 @@ where
         let mut discarded = [0; 8192];
         let leftovers = async { while matches!(stream.read(&mut discarded).await, Ok(n) if n > 0) {} };
         let _ = tokio::time::timeout(LINGER, leftovers).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::PermissionsExt as _;
+
+    use super::*;
+
+    #[test]
+    fn a_key_that_others_can_read_is_not_served_with() {
+        let dir = tempfile::tempdir().unwrap();
+        let (certificate, key) = (dir.path().join("certificate"), dir.path().join("key"));
+        std::fs::write(&certificate, "").unwrap();
+        std::fs::write(&key, "").unwrap();
+        let told = |mode: u32| {
+            std::fs::set_permissions(&key, std::fs::Permissions::from_mode(mode)).unwrap();
+            tls_acceptor(&certificate, &key).err().unwrap()
+        };
+        assert!(matches!(told(0o644), TlsError::Secret(SecretFileError::OpenToOthers { .. })));
+        assert!(matches!(told(0o600), TlsError::Pem { .. }), "read, and holds no key");
     }
 }

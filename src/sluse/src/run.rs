@@ -62,12 +62,22 @@ pub async fn role(role: Role, path: &Path) -> Result<(), RunError> {
     match role {
         Role::Intake => {
             let settings = config::intake::Settings::load(path)?;
-            let listener = listen(settings.listen).await?;
-            Intake::open(settings).await?.run(listener, shutdown).await?;
+            let address = settings.listen;
+            let Some(intake) = told.run_until_cancelled(Intake::open(settings)).await else { return Ok(()) };
+            // Not before it can answer: whoever spreads requests over intakes asks another meanwhile.
+            intake?.run(listen(address).await?, shutdown).await?;
         }
         Role::Bridge => Bridge::open(config::bridge::Settings::load(path)?)?.run(shutdown).await,
-        Role::Outlet => Outlet::open(config::outlet::Settings::load(path)?).await?.run(shutdown).await,
-        Role::Console => Console::open(config::console::Settings::load(path)?).await?.run(shutdown).await,
+        Role::Outlet => {
+            let settings = config::outlet::Settings::load(path)?;
+            let Some(outlet) = told.run_until_cancelled(Outlet::open(settings)).await else { return Ok(()) };
+            outlet?.run(shutdown).await;
+        }
+        Role::Console => {
+            let settings = config::console::Settings::load(path)?;
+            let Some(console) = told.run_until_cancelled(Console::open(settings)).await else { return Ok(()) };
+            console?.run(shutdown).await;
+        }
     }
     if !told.is_cancelled() {
         return Err(RunError::Broke);

@@ -141,6 +141,25 @@ pub(crate) async fn report_ledger(address: &LedgerAddress) -> Result<Arc<dyn Rep
     Ok(reports::open(address).await?)
 }
 
+/// Opens a ledger for a role: one whose server is away, as after a power cut of the whole house, is waited for.
+pub(crate) async fn patiently<T>(open: impl AsyncFn() -> Result<T, StartError>) -> Result<T, StartError> {
+    /// Pause between two tries.
+    const PAUSE: Duration = Duration::from_secs(2);
+    let mut is_told = false;
+    loop {
+        match open().await {
+            Err(StartError::Ledger(cause)) if cause.may_pass() => {
+                if !is_told {
+                    tracing::warn!(%cause, "the ledger is out of reach; trying until it is there");
+                    is_told = true;
+                }
+                tokio::time::sleep(PAUSE).await;
+            }
+            opened => return opened,
+        }
+    }
+}
+
 /// Makes the folder of a ledger's file.
 fn ledger_folder(address: &LedgerAddress) -> Result<(), StartError> {
     match address {

@@ -197,6 +197,7 @@ impl Bridge {
     }
 
     async fn clear_leftovers(self: Arc<Self>, shutdown: CancellationToken) {
+        let _ends_all = shutdown.clone().drop_guard();
         loop {
             tokio::select! {
                 () = shutdown.cancelled() => return,

@@ -53,7 +53,7 @@ impl Console {
         let database = stores::queues(&settings.queue)?;
         Ok(Arc::new(Self {
             reports: stores::queue(&database, &CodeWord::constant(REPORTS), BATCH),
-            ledger: stores::report_ledger(&settings.ledger).await?,
+            ledger: stores::patiently(|| stores::report_ledger(&settings.ledger)).await?,
             settings,
         }))
     }

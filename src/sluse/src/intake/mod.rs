@@ -77,7 +77,7 @@ impl Intake {
             queue: stores::queue(&queues, &CodeWord::constant(SUBMISSIONS), NONE_AT_ONCE),
             outcomes: stores::queue(&queues, &CodeWord::constant(OUTCOMES), outcomes::BATCH),
             blobs: stores::blobs(&settings.blobs, settings.min_free_bytes)?,
-            ledger: stores::intake_ledger(&settings.ledger).await?,
+            ledger: stores::patiently(|| stores::intake_ledger(&settings.ledger)).await?,
             audit: stores::audit(&settings.audit, Role::Intake, &settings.signing_key)?,
             uploads: Arc::new(Semaphore::new(settings.max_uploads)),
             claims: claim::Claims::default(),

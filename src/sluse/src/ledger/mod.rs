@@ -58,6 +58,13 @@ pub enum LedgerError {
     Damaged(LedgerFault),
 }
 
+impl LedgerError {
+    /// Whether a server is away, and nothing that only the operator can mend is in the way.
+    pub(crate) fn may_pass(&self) -> bool {
+        matches!(self, Self::Unavailable(LedgerFault::Server(cause)) if cause.is_away())
+    }
+}
+
 /// What a ledger's backend said.
 #[derive(Debug, thiserror::Error)]
 pub enum LedgerFault {

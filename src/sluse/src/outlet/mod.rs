@@ -17,7 +17,7 @@ use crate::blobs::Blobs;
 use crate::config::outlet::{Destination, Settings};
 use crate::id::CodeWord;
 use crate::ledger::outlet::OutletLedger;
-use crate::queue::{Leased, Queue, QueueError};
+use crate::queue::{Leased, Queue, while_leased};
 use crate::stores::{self, delivery_queue};
 
 mod accept;
@@ -62,7 +62,7 @@ impl Outlet {
         Ok(Arc::new(Self {
             queues,
             blobs: stores::blobs(&settings.blobs, 0)?,
-            ledger: stores::outlet_ledger(&settings.ledger).await?,
+            ledger: stores::patiently(|| stores::outlet_ledger(&settings.ledger)).await?,
             audit: stores::audit(&settings.audit, Role::Outlet, &settings.signing_key)?,
             settings,
         }))
@@ -109,19 +109,10 @@ impl Outlet {
     async fn handle(&self, destination: &Destination, queue: &dyn Queue, leased: Leased) {
         let Leased { message, attempt, receipt, enqueued_at } = leased;
         let id = message.id;
-        let ended = {
-            let mut work = std::pin::pin!(self.process(destination, &message.body));
-            loop {
-                tokio::select! {
-                    ended = &mut work => break ended,
-                    () = tokio::time::sleep(EXTEND_EVERY) => {
-                        if let Err(QueueError::Stale) = queue.extend(&receipt).await {
-                            tracing::warn!(%id, "another outlet has this submission now; left to it");
-                            return;
-                        }
-                    }
-                }
-            }
+        let work = self.process(destination, &message.body);
+        let Some(ended) = while_leased(queue, &receipt, work).await else {
+            tracing::warn!(%id, "another outlet has this submission now; left to it");
+            return;
         };
         let settled = match ended {
             Ok(blobs) => {

@@ -141,6 +141,16 @@ impl ServerError {
         matches!(self, Self::Sql { code, .. } if code == "53100")
     }
 
+    /// Whether the server is not there, not yet or not any more.
+    pub(in crate::ledger) fn is_away(&self) -> bool {
+        match self {
+            Self::Away { .. } | Self::Silent { .. } => true,
+            // Class 57P: shutting down, crashed, starting up. 53300: too_many_connections.
+            Self::Sql { code, .. } => code.starts_with("57P") || code == "53300",
+            _ => false,
+        }
+    }
+
     /// Whether trying again does not help: other tables than this program's, or damaged ones.
     pub(in crate::ledger) fn is_lasting(&self) -> bool {
         match self {
