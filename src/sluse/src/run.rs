@@ -75,7 +75,9 @@ pub async fn role(role: Role, path: &Path) -> Result<(), RunError> {
         }
         Role::Console => {
             let settings = config::console::Settings::load(path)?;
-            let Some(console) = told.run_until_cancelled(Console::open(settings)).await else { return Ok(()) };
+            let Some(console) = told.run_until_cancelled(Console::open(settings)).await else {
+                return Ok(());
+            };
             console?.run(shutdown).await;
         }
     }

@@ -28,7 +28,6 @@ mod tests;
 /// Submissions leased at once for one destination.
 const BATCH: usize = 8;
 const LEASE_WAIT: Duration = Duration::from_secs(5);
-const EXTEND_EVERY: Duration = Duration::from_secs(4);
 const HOUSEKEEPING: Duration = Duration::from_secs(3600);
 /// Deliveries forgotten at once, so that the ledger is not held up.
 const FORGOTTEN: u32 = 1000;
