@@ -117,7 +117,9 @@ pub fn stop_on_signals(shutdown: CancellationToken) -> Result<(), RunError> {
 /// Logs as JSON lines to standard error; `RUST_LOG` sets the level.
 pub fn log_as_json() {
     use tracing_subscriber::EnvFilter;
-    // lapin logs what it also returns as an error, and a returned message with its whole body.
-    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info,lapin=off"));
+    // lapin logs what it also returns as an error, and a returned message with its whole body; sqlx warns of each wait for a
+    // server that is away.
+    let quiet = "info,lapin=off,sqlx=error";
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(quiet));
     tracing_subscriber::fmt().json().with_env_filter(filter).with_writer(std::io::stderr).init();
 }
