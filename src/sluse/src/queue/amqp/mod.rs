@@ -6,6 +6,7 @@
 //! | `topology` | what stands there for each queue? |
 //! | [`definitions`] | how does the operator make it stand there, and who may do what? |
 //! | `link` | how is a connection kept? |
+//! | `gate` | what of the broker's bytes may be parsed? |
 //! | `publisher` | when is a message durable? |
 //! | `consumer`, `held` | who holds which message? |
 //! | `dead` | what was set aside? |
@@ -38,6 +39,7 @@ mod consumer;
 mod dead;
 pub mod definitions;
 mod fault;
+mod gate;
 mod held;
 mod link;
 mod marks;
