@@ -159,6 +159,11 @@ impl Wire {
         self.connection.status().connected()
     }
 
+    /// Ends it at once.
+    pub(super) fn cut(&self) {
+        self.socket.cut();
+    }
+
     /// Whether the broker has said that it takes no messages for now.
     pub(super) fn is_blocked(&self) -> bool {
         self.connection.status().blocked()

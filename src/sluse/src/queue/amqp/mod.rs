@@ -55,8 +55,12 @@ pub struct AmqpOptions {
     pub lease: Duration,
     /// How long a consumer may get nothing before it asks whether something waits; default 5 s.
     pub deaf_after: Duration,
+    /// How long a consumer may get nothing before it is made anew, whatever seems to wait; default 60 s.
+    pub anew_after: Duration,
     /// How long messages may lie here without anybody leasing them; default 10 s.
     pub idle_after: Duration,
+    /// How long a confirm may take before its channel is given up; default 60 s.
+    pub unconfirmed_after: Duration,
 }
 
 impl Default for AmqpOptions {
@@ -64,7 +68,9 @@ impl Default for AmqpOptions {
         Self {
             lease: Duration::from_secs(30),
             deaf_after: Duration::from_secs(5),
+            anew_after: Duration::from_secs(60),
             idle_after: Duration::from_secs(10),
+            unconfirmed_after: Duration::from_secs(60),
         }
     }
 }
@@ -84,7 +90,7 @@ impl AmqpQueues {
     pub fn new(address: &BrokerAddress, options: AmqpOptions) -> Self {
         Self {
             receiving: Link::new(address.clone(), "receives"),
-            publisher: Publisher::new(Link::new(address.clone(), "publishes")),
+            publisher: Publisher::new(Link::new(address.clone(), "publishes"), options.unconfirmed_after),
             options,
             queues: Mutex::default(),
         }
