@@ -153,11 +153,11 @@ impl Queue for AmqpQueue {
     }
 
     async fn nack(&self, receipt: LeaseReceipt, delay: Duration) -> Result<(), QueueError> {
-        self.receiver.send_back(&receipt, key_of_delay(delay), None).await
+        self.receiver.send_back(receipt, key_of_delay(delay), None).await
     }
 
     async fn dead_letter(&self, receipt: LeaseReceipt, reason: &CodeWord) -> Result<(), QueueError> {
-        self.receiver.send_back(&receipt, DEAD, Some(reason)).await
+        self.receiver.send_back(receipt, DEAD, Some(reason)).await
     }
 
     async fn depth(&self) -> Result<Depth, QueueError> {
