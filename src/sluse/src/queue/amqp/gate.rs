@@ -10,6 +10,8 @@
 //! connection, which would hold up its neighbours: it comes through without its properties, and without its body if
 //! that is too long; then it is no message of ours, and is set aside. What a broker alone can send ends the connection.
 //!
+//! A returned message is kept by the library until the confirm that follows it, so there is one at a time.
+//!
 //! Invariant: the library gets no frame longer than [`FRAME_MAX`], no tables in each other to a
 //! depth of more than [`MAX_NESTING`], and no
 //! message whose announced body is longer than [`LONGEST_BODY`].
@@ -50,6 +52,11 @@ const HEARTBEAT: u8 = 8;
 const FRAME_END: u8 = 0xce;
 /// Class basic, the only one with content.
 const BASIC: [u8; 2] = [0, 60];
+/// Methods (class, method): a channel has confirms from now on; a message is returned; a confirm.
+const SELECT_OK: [u8; 4] = [0, 85, 0, 11];
+const RETURN: [u8; 4] = [0, 60, 0, 50];
+const ACK: [u8; 4] = [0, 60, 0, 80];
+const NACK: [u8; 4] = [0, 60, 0, 120];
 
 /// What a broker sent that none of good faith does.
 #[derive(Debug, thiserror::Error)]
@@ -60,6 +67,8 @@ enum Breach {
     Nested,
     #[error("a frame without its end")]
     NoEnd,
+    #[error("a returned message that no confirm follows")]
+    Returned,
     #[error("a content header that is none")]
     NoHeader,
     #[error("more of a body than it announced")]
@@ -88,7 +97,11 @@ async fn pass(broker: impl AsyncRead + AsyncWrite, ours: UnixStream) {
     let from_broker = BufReader::with_capacity(CHUNK, from_broker);
     let to_library = BufWriter::with_capacity(CHUNK, to_library);
     let breach = tokio::select! {
-        _ = tokio::io::copy(&mut from_library, &mut to_broker) => return,
+        _ = tokio::io::copy(&mut from_library, &mut to_broker) => {
+            // With TLS this says that nothing was cut off. The broker may be gone.
+            let _ = to_broker.shutdown().await;
+            return;
+        }
         breach = inward(from_broker, to_library) => breach,
     };
     match breach {
@@ -97,13 +110,41 @@ async fn pass(broker: impl AsyncRead + AsyncWrite, ours: UnixStream) {
     }
 }
 
+/// What must be known of a channel to judge its next frame.
+#[derive(Default)]
+struct Seen {
+    /// What is still to come of a body that is not passed on.
+    dropped: HashMap<[u8; 2], u64>,
+    /// Channels with confirms, and whether a returned message waits there for its own.
+    confirming: HashMap<[u8; 2], bool>,
+}
+
+impl Seen {
+    /// Whether a method is no returned message, or one that a confirm can follow.
+    fn is_in_order(&mut self, channel: [u8; 2], method: &[u8]) -> bool {
+        match method.first_chunk() {
+            Some(&SELECT_OK) => {
+                self.confirming.insert(channel, false);
+                true
+            }
+            Some(&RETURN) => {
+                self.confirming.get_mut(&channel).is_some_and(|waits| !std::mem::replace(waits, true))
+            }
+            Some(&(ACK | NACK)) => {
+                self.confirming.entry(channel).and_modify(|waits| *waits = false);
+                true
+            }
+            _ => true,
+        }
+    }
+}
+
 /// Passes on what a broker sends until there is no more, or until it must not go on.
 async fn inward<R: AsyncRead + Unpin>(mut from: BufReader<R>, mut to: impl AsyncWrite + Unpin) -> Breach {
-    // What is still to come of a body that is not passed on, by channel.
-    let mut dropped = HashMap::new();
+    let mut seen = Seen::default();
     let mut payload = Vec::new();
     loop {
-        if let Err(breach) = one(&mut from, &mut to, &mut payload, &mut dropped).await {
+        if let Err(breach) = one(&mut from, &mut to, &mut payload, &mut seen).await {
             // What came before it may say why, such as a refusal.
             let _ = to.flush().await;
             return breach;
@@ -116,7 +157,7 @@ async fn one<R: AsyncRead + Unpin>(
     from: &mut BufReader<R>,
     to: &mut (impl AsyncWrite + Unpin),
     payload: &mut Vec<u8>,
-    dropped: &mut HashMap<[u8; 2], u64>,
+    seen: &mut Seen,
 ) -> Result<(), Breach> {
     if from.buffer().is_empty() {
         to.flush().await?;
@@ -141,19 +182,22 @@ async fn one<R: AsyncRead + Unpin>(
                 return Err(Breach::Nested);
             }
             // A method comes after the end of what came before it.
-            dropped.remove(&channel);
+            seen.dropped.remove(&channel);
+            if !seen.is_in_order(channel, payload) {
+                return Err(Breach::Returned);
+            }
         }
         HEADER => {
             let announced = body_size(payload).ok_or(Breach::NoHeader)?;
             if announced > LONGEST_BODY {
-                dropped.insert(channel, announced);
+                seen.dropped.insert(channel, announced);
                 *payload = bare_header(0);
             } else if is_nested(payload) {
                 *payload = bare_header(announced);
             }
         }
         BODY => {
-            if let Some(rest) = dropped.get_mut(&channel) {
+            if let Some(rest) = seen.dropped.get_mut(&channel) {
                 *rest = rest.checked_sub(bytes.into()).ok_or(Breach::TooMuch)?;
                 return Ok(());
             }
@@ -231,6 +275,16 @@ mod tests {
         let endless =
             [header(u64::MAX, &[1, 2]), frame(BODY, &[1; 1000]).repeat(1000), method.clone(), next.clone()];
         assert_eq!(through(&endless.concat()).await.0, [header(0, &[0, 0]), method, next].concat());
+    }
+
+    #[tokio::test]
+    async fn returned_messages_that_no_confirm_follows_end_it() {
+        let [select, returned, ack] = [SELECT_OK, RETURN, ACK].map(|method| frame(METHOD, &method));
+        let honest = [&select[..], &returned, &ack, &returned, &ack].concat();
+        assert!(matches!(through(&honest).await.1, Breach::Ended(_)));
+        for hoard in [[&select[..], &returned, &returned].concat(), [&ack[..], &returned].concat()] {
+            assert!(matches!(through(&hoard).await.1, Breach::Returned));
+        }
     }
 
     #[tokio::test]

@@ -315,7 +315,7 @@ async fn publish(link: &Link, exchange: &str, key: &str) -> String {
 }
 
 async fn user_may_do_its_roles_work_and_nothing_else(broker: &Broker) {
-    let (dmz, secure) = (broker.house(Zone::Dmz, |_| {}).await, broker.house(Zone::Secure, |_| {}).await);
+    let (dmz, secure) = (broker.whole_house(Zone::Dmz).await, broker.whole_house(Zone::Secure).await);
     let every = [
         (&dmz, "sluse-intake", vec!["sluse.outcomes"], vec!["sluse.intake", "sluse.outcomes.back"]),
         (&dmz, "sluse-bridge", vec!["sluse.submissions"], vec!["sluse.bridge", "sluse.submissions.back"]),

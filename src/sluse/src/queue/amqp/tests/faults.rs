@@ -159,7 +159,7 @@ async fn killed_broker_loses_nothing_that_it_confirmed(broker: &mut Broker) {
 }
 
 async fn broker_without_memory_refuses_puts_at_once_and_takes_acks(broker: &Broker) {
-    let house = broker.house(Zone::Dmz, |_| {}).await;
+    let house = broker.whole_house(Zone::Dmz).await;
     let queue = queue(&house.address("sluse-intake"), "submissions", 0, AmqpOptions::default());
     let bridge = as_role(&house, "sluse-bridge", "submissions", 1);
     queue.put(message(b"before")).await.unwrap();
