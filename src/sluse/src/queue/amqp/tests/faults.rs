@@ -161,7 +161,9 @@ async fn killed_broker_loses_nothing_that_it_confirmed(broker: &mut Broker) {
 async fn broker_without_memory_refuses_puts_at_once_and_takes_acks(broker: &Broker) {
     let house = broker.whole_house(Zone::Dmz).await;
     let queue = queue(&house.address("sluse-intake"), "submissions", 0, AmqpOptions::default());
-    let bridge = as_role(&house, "sluse-bridge", "submissions", 1);
+    // What is held is not to run out, however slow the machine.
+    let options = AmqpOptions { lease: PATIENT, ..AmqpOptions::default() };
+    let bridge = super::queue(&house.address("sluse-bridge"), "submissions", 1, options);
     queue.put(message(b"before")).await.unwrap();
     let leased = take_one(&bridge).await;
     queue.put(message(b"held")).await.unwrap();
@@ -176,7 +178,8 @@ async fn broker_without_memory_refuses_puts_at_once_and_takes_acks(broker: &Brok
     assert!(queue.put(message(b"x")).await.is_err());
     assert!(begun.elapsed() < Duration::from_secs(5), "it waits for what cannot come");
     // What cannot be given back does not come again counted, however many leases that takes.
-    let options = AmqpOptions { lease: Duration::from_millis(600), ..AmqpOptions::default() };
+    let options =
+        AmqpOptions { lease: Duration::from_secs(2), idle_after: AT_ONCE, ..AmqpOptions::default() };
     let queues = AmqpQueues::new(&house.address("sluse-bridge"), options);
     let (other, outcomes) = (queues.queue(&word("submissions"), 1), queues.queue(&word("outcomes"), 0));
     eventually("it cannot publish either", async || {
@@ -187,7 +190,7 @@ async fn broker_without_memory_refuses_puts_at_once_and_takes_acks(broker: &Brok
     let held = take_one(&other).await;
     assert_eq!(held.message.body, b"held");
     assert!(other.nack(held.receipt, AT_ONCE).await.is_err());
-    assert!(other.lease(1, Duration::from_secs(3)).await.unwrap().is_empty(), "it came again");
+    assert!(other.lease(1, Duration::from_secs(5)).await.unwrap().is_empty(), "it came again");
     // The message that is held is settled all the same: acks go another way than puts.
     bridge.ack(leased.receipt).await.unwrap();
     broker.control(&["set_vm_memory_high_watermark", "absolute", "1GB"]);
@@ -195,12 +198,10 @@ async fn broker_without_memory_refuses_puts_at_once_and_takes_acks(broker: &Brok
     // Only what was put while it was blocked can wait beside it; what was acked is gone.
     let mut awaited = vec![b"after".to_vec(), b"held".to_vec()];
     while !awaited.is_empty() {
-        let leased = tokio::select! {
-            leased = take_one(&bridge) => { bridge.ack(copy(&leased.receipt)).await.unwrap(); leased }
-            leased = take_one(&other) => { other.ack(copy(&leased.receipt)).await.unwrap(); leased }
-        };
+        let leased = take_one(&bridge).await;
+        bridge.ack(copy(&leased.receipt)).await.unwrap();
         assert_ne!(leased.message.body, b"before");
-        assert_eq!(leased.attempt, 1);
+        assert!(leased.attempt == 1 || leased.message.body != b"held", "{}", leased.attempt);
         awaited.retain(|body| *body != leased.message.body);
     }
 }
