@@ -119,6 +119,8 @@ async fn killed_broker_loses_nothing_that_it_confirmed(broker: &mut Broker) {
     };
     let intake = queue(&address, "submissions", 0, AmqpOptions::default());
     let bridge = queue(&plain, "submissions", 8, AmqpOptions::default());
+    // From here on a put that fails means that the broker was killed.
+    eventually("puts work", async || intake.put(message(b"first")).await.ok()).await;
     let puts: Vec<_> = (0..8)
         .map(|_| {
             let intake = intake.clone();
