@@ -14,6 +14,7 @@ use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use zeroize::Zeroizing;
 
+use super::gate::FRAME_MAX;
 use crate::secret_file::{self, SecretFileError};
 
 /// A broker that is silent for this many seconds is taken for gone.
@@ -169,6 +170,8 @@ impl BrokerAddress {
             vhost: self.vhost.clone(),
             query: AMQPQueryString {
                 heartbeat: Some(HEARTBEAT_SECONDS),
+                // The library makes buffers of many times what the broker would like.
+                frame_max: Some(FRAME_MAX),
                 auth_mechanism: Some(mechanism),
                 ..AMQPQueryString::default()
             },

@@ -11,7 +11,7 @@
 //! The broker sends no more than `at_once` messages that are not acked, so that several holders share the work.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -23,7 +23,7 @@ use lapin::options::{
 use lapin::types::FieldTable;
 use lapin::{Channel, Consumer};
 use sluse_envelope::{SubmissionId, UnixMillis};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, MissedTickBehavior, interval, timeout, timeout_at};
 
 use super::AmqpOptions;
@@ -42,6 +42,8 @@ const TAG: &str = "sluse";
 const LOOK: Duration = Duration::from_millis(500);
 /// A consumer that lasted this long has not failed at its beginning.
 const WELL: Duration = Duration::from_secs(30);
+/// Shortest time between two lines of the log about messages that were set aside here.
+const BETWEEN_LINES: Duration = Duration::from_secs(60);
 
 /// Receives from one queue while somebody leases from it.
 #[derive(Debug)]
@@ -57,6 +59,10 @@ pub(super) struct Receiver {
     waiting: AtomicUsize,
     last_asked: Mutex<Instant>,
     asked: Notify,
+    /// One permit for each message that may be on its way to being set aside.
+    refusing: Arc<Semaphore>,
+    /// Messages set aside since the last line about it in the log, and when that was.
+    refused: Mutex<(u64, Option<Instant>)>,
 }
 
 impl Receiver {
@@ -78,6 +84,8 @@ impl Receiver {
             waiting: AtomicUsize::new(0),
             last_asked: Mutex::new(Instant::now()),
             asked: Notify::new(),
+            refusing: Arc::new(Semaphore::new(at_once.max(1).into())),
+            refused: Mutex::default(),
         }
     }
 
@@ -105,41 +113,64 @@ impl Receiver {
         ack(&received).await
     }
 
-    /// Publishes what the receipt stands for to the back exchange, then acks it.
+    /// Publishes what the receipt stands for to the back exchange, then acks it. When that fails it is tried on behind
+    /// the caller's back while the lease is kept: the broker would count an attempt for each lease that runs out.
     pub(super) async fn send_back(
+        self: &Arc<Self>,
+        receipt: LeaseReceipt,
+        key: &'static str,
+        reason: Option<&CodeWord>,
+    ) -> Result<(), QueueError> {
+        let sent = self.try_send_back(&receipt, key, reason).await;
+        if let Err(cause @ (QueueError::Unavailable(_) | QueueError::Full)) = &sent {
+            tracing::warn!(queue = self.names.queue, %cause, "a message is held until it can be given back");
+            tokio::spawn(keep_sending_back(Arc::downgrade(self), receipt, key, reason.cloned()));
+        }
+        sent
+    }
+
+    async fn try_send_back(
         &self,
         receipt: &LeaseReceipt,
         key: &str,
         reason: Option<&CodeWord>,
     ) -> Result<(), QueueError> {
-        // Still leased while it is published: if that fails, or nobody waits for it, the lease runs out.
+        // Still leased while it is published, and after that fails.
         let received =
             self.holdings().extend(receipt, self.options.lease).cloned().ok_or(QueueError::Stale)?;
         let marks = match reason {
             Some(reason) => dead(&received.marks, reason.clone()),
             None => received.marks.clone(),
         };
-        self.publisher.publish(&self.names.back, key, &marks, Arc::clone(&received.body)).await?;
+        let published =
+            self.publisher.publish(&self.names.back, key, &marks, Arc::clone(&received.body)).await;
+        self.extend(receipt)?;
+        published?;
         let received = self.holdings().settle(receipt).ok_or(QueueError::Stale)?;
         ack(&received).await
     }
 
     /// Consumes for ever, over as many channels as it takes.
     pub(super) async fn run(self: Arc<Self>) {
-        let mut failures = 0;
+        let (mut failures, mut told) = (0, None);
         loop {
             let begun = Instant::now();
             // A broker that is away is the link's to log.
-            if let Ok((channel, _wire)) = self.link.channel().await {
+            if let Ok((channel, wire)) = self.link.channel().await {
                 let channel = Closing(channel);
                 self.holdings().begin_generation();
                 let Err(fault) = self.consume(&channel.0).await;
                 self.holdings().begin_generation();
-                if begun.elapsed() > WELL {
-                    failures = 0;
+                if begun.elapsed() > WELL || matches!(fault, Fault::Quiet) {
+                    (failures, told) = (0, None);
                 }
-                if failures == 0 {
-                    tracing::warn!(queue = self.names.queue, cause = %fault, "the consumer is made anew");
+                let cause = Some(fault.to_string());
+                if told != cause && !matches!(fault, Fault::Quiet) {
+                    tracing::warn!(queue = self.names.queue, cause, "the consumer is made anew");
+                    told = cause;
+                }
+                if matches!(fault, Fault::Flood) {
+                    wire.cut();
                 }
                 // Never two consumers at once: the old one is gone before the next begins.
                 let _ = channel.close().await;
@@ -196,6 +227,7 @@ impl Receiver {
         let marks = Marks::read(&delivery.properties);
         let refused = match marks.id {
             _ if delivery.data.len() > MAX_BODY => "too_large",
+            Some(_) if self.holdings().buffered() >= usize::from(self.at_once) => return Err(Fault::Flood),
             Some(id) => {
                 let body = Arc::new(std::mem::take(&mut delivery.data));
                 self.holdings().arrived(Received { id, marks, body, delivery: Arc::new(delivery) });
@@ -204,28 +236,50 @@ impl Receiver {
             }
             None => "no_submission_id",
         };
-        self.refuse(marks, delivery, refused);
-        Ok(())
+        self.refuse(marks, delivery, refused)
     }
 
     /// Sets aside what is no message of ours. Until that is done it counts among what the broker sent.
-    fn refuse(&self, marks: Marks, mut delivery: Delivery, reason: &'static str) {
-        tracing::error!(queue = self.names.queue, reason, "a message that no sluse put was set aside");
+    fn refuse(&self, marks: Marks, mut delivery: Delivery, reason: &'static str) -> Result<(), Fault> {
+        let permit = Arc::clone(&self.refusing).try_acquire_owned().map_err(|_| Fault::Flood)?;
+        self.log_refused(reason);
         let (publisher, back) = (Arc::clone(&self.publisher), self.names.back.clone());
-        let body = std::mem::take(&mut delivery.data);
+        let body = Arc::new(std::mem::take(&mut delivery.data));
         tokio::spawn(async move {
             // One of its own, so that the operator can name it.
             let id = marks.id.or_else(|| SubmissionId::new(UnixMillis::now()).ok());
             let marks = dead(&Marks { id, ..marks }, CodeWord::constant(reason));
-            let published = publisher.publish(&back, DEAD, &marks, Arc::new(body)).await;
-            let settled = match published {
-                Ok(()) => delivery.ack(BasicAckOptions::default()).await,
-                Err(_) => delivery.nack(give_back()).await,
-            };
-            if let Err(cause) = settled {
+            let mut failures = 0;
+            // Given back now it would come again at once. When its channel ends, it comes again anyway.
+            while publisher.publish(&back, DEAD, &marks, Arc::clone(&body)).await.is_err() {
+                tokio::time::sleep(pause(failures)).await;
+                failures = failures.saturating_add(1);
+                if !delivery.acker.usable() {
+                    return;
+                }
+            }
+            drop(permit);
+            if let Err(cause) = answer("take an ack", delivery.ack(BasicAckOptions::default())).await {
                 tracing::debug!(%cause, "a message that no sluse put comes back");
             }
         });
+        Ok(())
+    }
+
+    /// Says that messages were set aside: at once, and then not more often than is of use.
+    fn log_refused(&self, reason: &'static str) {
+        let mut refused = self.refused.lock().unwrap_or_else(PoisonError::into_inner);
+        let (count, last) = &mut *refused;
+        *count = count.saturating_add(1);
+        if last.is_none_or(|last| last.elapsed() > BETWEEN_LINES) {
+            tracing::error!(
+                queue = self.names.queue,
+                reason,
+                count = *count,
+                "messages that no sluse put were set aside"
+            );
+            *refused = (0, Some(Instant::now()));
+        }
     }
 
     /// Gives back what holders have let run out, and notices when the channel is gone.
@@ -236,7 +290,7 @@ impl Receiver {
         for received in self.holdings().expired() {
             tokio::spawn(async move {
                 // When this fails the channel is lost, and the message comes back all the same.
-                let _ = received.delivery.nack(give_back()).await;
+                let _ = answer("take a message back", received.delivery.nack(give_back())).await;
             });
         }
         Ok(())
@@ -244,8 +298,12 @@ impl Receiver {
 
     /// Asks, after a while without a message that somebody waits for, whether one waits in the queue.
     async fn listen(&self, channel: &Channel, silence: &mut Silence) -> Result<(), Fault> {
-        let wanted =
-            self.waiting.load(Ordering::SeqCst) > 0 && self.holdings().unacked() < usize::from(self.at_once);
+        let unacked = self.holdings().unacked();
+        let wanted = self.is_asked() && unacked < usize::from(self.at_once);
+        // A broker can believe that we hold what never came, and then nothing seems to wait.
+        if wanted && unacked == 0 && silence.begun.elapsed() > self.options.anew_after {
+            return Err(Fault::Quiet);
+        }
         if !wanted || silence.since.elapsed() < self.options.deaf_after {
             return Ok(());
         }
@@ -253,7 +311,7 @@ impl Receiver {
         if ready > 0 && silence.suspicious {
             return Err(Fault::Deaf);
         }
-        *silence = Silence { since: Instant::now(), suspicious: ready > 0 };
+        *silence = Silence { since: Instant::now(), suspicious: ready > 0, ..*silence };
         Ok(())
     }
 
@@ -270,10 +328,10 @@ impl Receiver {
             let body = Arc::clone(&received.body);
             let published = self.publisher.publish(&self.names.back, AGAIN, &received.marks, body).await;
             let settled = match published {
-                Ok(()) => received.delivery.ack(BasicAckOptions::default()).await,
-                Err(_) => received.delivery.nack(give_back()).await,
+                Ok(()) => answer("take an ack", received.delivery.ack(BasicAckOptions::default())).await,
+                Err(_) => answer("take a message back", received.delivery.nack(give_back())).await,
             };
-            settled.map_err(|cause| Fault::refused("take a message back", &cause))?;
+            settled?;
         }
         Ok(())
     }
@@ -315,22 +373,41 @@ fn give_back() -> BasicNackOptions {
 }
 
 async fn ack(received: &Received) -> Result<(), QueueError> {
-    match received.delivery.ack(BasicAckOptions::default()).await {
-        Ok(true) => Ok(()),
-        Ok(false) => Err(QueueError::Stale),
-        Err(cause) => Err(Fault::refused("take an ack", &cause).into()),
+    match answer("take an ack", received.delivery.ack(BasicAckOptions::default())).await? {
+        true => Ok(()),
+        false => Err(QueueError::Stale),
     }
 }
 
-/// How long nothing has come, and whether something waited when that was last looked at.
+/// Gives back, or sets aside, what could not be at once, until that is done or the lease is another's.
+async fn keep_sending_back(
+    receiver: Weak<Receiver>,
+    receipt: LeaseReceipt,
+    key: &'static str,
+    reason: Option<CodeWord>,
+) {
+    for failures in 0.. {
+        let Some(lease) = receiver.upgrade().map(|receiver| receiver.options.lease) else { return };
+        tokio::time::sleep(pause(failures).min(lease / 3)).await;
+        let Some(receiver) = receiver.upgrade() else { return };
+        match receiver.try_send_back(&receipt, key, reason.as_ref()).await {
+            Err(QueueError::Unavailable(_) | QueueError::Full) => {}
+            _ => return,
+        }
+    }
+}
+
+/// How long nothing has come, when that was last looked at, and whether something waited then.
 struct Silence {
+    begun: Instant,
     since: Instant,
     suspicious: bool,
 }
 
 impl Silence {
     fn begin() -> Self {
-        Self { since: Instant::now(), suspicious: false }
+        let now = Instant::now();
+        Self { begun: now, since: now, suspicious: false }
     }
 }
 

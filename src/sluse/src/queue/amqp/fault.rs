@@ -42,6 +42,12 @@ pub(super) enum Fault {
     /// The consumer gets nothing although something waits.
     #[error("messages wait, but the consumer gets none")]
     Deaf,
+    /// The consumer has got nothing for so long that it is made anew.
+    #[error("the consumer has got nothing for long")]
+    Quiet,
+    /// More was sent than may be held at once.
+    #[error("the broker sends more than it was allowed to")]
+    Flood,
 }
 
 impl Fault {

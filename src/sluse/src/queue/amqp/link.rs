@@ -3,18 +3,22 @@
 //! Invariants: at most one connection at a time; tries grow apart up to [`LONGEST_PAUSE`], with jitter so that many
 //! roles do not come back at once; loss and return are logged once each, whatever the number of tries.
 
-use std::net::Shutdown;
-use std::os::fd::{AsFd as _, OwnedFd};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use async_compat::Compat;
 use futures_util::StreamExt as _;
-use lapin::tcp::{AsyncTcpStream, RustlsConnector};
+use lapin::tcp::AsyncTcpStream;
 use lapin::{Channel, Connection, ConnectionProperties, Event};
+use rustls_pki_types::ServerName;
+use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
+use tokio_rustls::TlsConnector;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::address::BrokerAddress;
 use super::fault::Fault;
+use super::gate;
 
 /// Longest wait for a connection, and for each answer on it.
 pub(super) const ANSWER: Duration = Duration::from_secs(10);
@@ -125,23 +129,15 @@ impl Wire {
         let away = |cause: &dyn std::fmt::Display| Fault::Away(cause.to_string());
         let runtime = lapin::runtime::default_runtime().map_err(|cause| away(&cause))?;
         let socket = Socket::default();
-        let (tls, kept) = (address.tls().cloned().map(RustlsConnector::from), socket.clone());
-        let place = (address.host().to_owned(), address.port());
+        let (place, kept) = (address.clone(), socket.clone());
         let properties =
             ConnectionProperties::default().with_connection_name(format!("sluse: {purpose}").into());
         let connecting = Connection::connector(
             address.uri(),
             runtime,
-            async move |_, runtime| {
-                let addresses = runtime.to_socket_addrs(place.clone());
-                let plain = AsyncTcpStream::connect(&runtime, addresses).await?;
-                if let AsyncTcpStream::Plain(stream) = &plain {
-                    kept.keep(stream.get_ref().as_fd().try_clone_to_owned()?);
-                }
-                match &tls {
-                    Some(tls) => Ok(plain.into_rustls(tls, &place.0).await?),
-                    None => Ok(plain),
-                }
+            async move |_, _| match timeout(ANSWER, connect(&place, &kept)).await {
+                Ok(connected) => Ok(connected?),
+                Err(late) => Err(std::io::Error::from(late).into()),
             },
             properties,
         );
@@ -161,6 +157,11 @@ impl Wire {
 
     fn is_alive(&self) -> bool {
         self.connection.status().connected()
+    }
+
+    /// Ends it at once.
+    pub(super) fn cut(&self) {
+        self.socket.cut();
     }
 
     /// Whether the broker has said that it takes no messages for now.
@@ -184,20 +185,51 @@ impl Drop for Wire {
     }
 }
 
+/// Connects, with TLS where the address has it, through a gate that `socket` keeps open.
+async fn connect(
+    address: &BrokerAddress,
+    socket: &Socket,
+) -> std::io::Result<AsyncTcpStream<Compat<TcpStream>>> {
+    let stream = TcpStream::connect((address.host(), address.port())).await?;
+    stream.set_nodelay(true)?;
+    match address.tls() {
+        None => {
+            let (gate, library) = gate::before(stream)?;
+            socket.keep(gate);
+            Ok(library)
+        }
+        Some(tls) => {
+            let host = ServerName::try_from(address.host().to_owned()).map_err(std::io::Error::other)?;
+            let stream = TlsConnector::from(Arc::clone(tls)).connect(host, stream).await?;
+            let (gate, library) = gate::before(stream)?;
+            socket.keep(gate);
+            Ok(library)
+        }
+    }
+}
+
 /// The connection's socket beside the library, so that it can be cut whatever the library waits for.
 #[derive(Debug, Clone, Default)]
-struct Socket(Arc<Mutex<Option<OwnedFd>>>);
+struct Socket(Arc<Mutex<Passing>>);
+
+#[derive(Debug, Default)]
+enum Passing {
+    #[default]
+    Before,
+    Open(#[expect(dead_code, reason = "dropping it cuts the connection")] AbortOnDropHandle<()>),
+    Cut,
+}
 
 impl Socket {
-    fn keep(&self, socket: OwnedFd) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Some(socket);
+    fn keep(&self, gate: impl Future<Output = ()> + Send + 'static) {
+        let mut passing = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(*passing, Passing::Cut) {
+            *passing = Passing::Open(AbortOnDropHandle::new(tokio::spawn(gate)));
+        }
     }
 
     fn cut(&self) {
-        if let Some(socket) = self.0.lock().unwrap_or_else(PoisonError::into_inner).take() {
-            // It may be gone already.
-            let _ = std::net::TcpStream::from(socket).shutdown(Shutdown::Both);
-        }
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = Passing::Cut;
     }
 }
 

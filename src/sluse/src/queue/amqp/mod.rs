@@ -6,6 +6,7 @@
 //! | `topology` | what stands there for each queue? |
 //! | [`definitions`] | how does the operator make it stand there, and who may do what? |
 //! | `link` | how is a connection kept? |
+//! | `gate` | what of the broker's bytes may be parsed? |
 //! | `publisher` | when is a message durable? |
 //! | `consumer`, `held` | who holds which message? |
 //! | `dead` | what was set aside? |
@@ -38,6 +39,7 @@ mod consumer;
 mod dead;
 pub mod definitions;
 mod fault;
+mod gate;
 mod held;
 mod link;
 mod marks;
@@ -56,8 +58,12 @@ pub struct AmqpOptions {
     pub lease: Duration,
     /// How long a consumer may get nothing before it asks whether something waits; default 5 s.
     pub deaf_after: Duration,
+    /// How long a consumer may get nothing before it is made anew, whatever seems to wait; default 60 s.
+    pub anew_after: Duration,
     /// How long messages may lie here without anybody leasing them; default 10 s.
     pub idle_after: Duration,
+    /// How long a confirm may take before its channel is given up; default 60 s.
+    pub unconfirmed_after: Duration,
 }
 
 impl Default for AmqpOptions {
@@ -65,7 +71,9 @@ impl Default for AmqpOptions {
         Self {
             lease: Duration::from_secs(30),
             deaf_after: Duration::from_secs(5),
+            anew_after: Duration::from_secs(60),
             idle_after: Duration::from_secs(10),
+            unconfirmed_after: Duration::from_secs(60),
         }
     }
 }
@@ -85,7 +93,7 @@ impl AmqpQueues {
     pub fn new(address: &BrokerAddress, options: AmqpOptions) -> Self {
         Self {
             receiving: Link::new(address.clone(), "receives"),
-            publisher: Publisher::new(Link::new(address.clone(), "publishes")),
+            publisher: Publisher::new(Link::new(address.clone(), "publishes"), options.unconfirmed_after),
             options,
             queues: Mutex::default(),
         }
@@ -148,11 +156,11 @@ impl Queue for AmqpQueue {
     }
 
     async fn nack(&self, receipt: LeaseReceipt, delay: Duration) -> Result<(), QueueError> {
-        self.receiver.send_back(&receipt, key_of_delay(delay), None).await
+        self.receiver.send_back(receipt, key_of_delay(delay), None).await
     }
 
     async fn dead_letter(&self, receipt: LeaseReceipt, reason: &CodeWord) -> Result<(), QueueError> {
-        self.receiver.send_back(&receipt, DEAD, Some(reason)).await
+        self.receiver.send_back(receipt, DEAD, Some(reason)).await
     }
 
     fn ack_may_be_lost(&self) -> Duration {

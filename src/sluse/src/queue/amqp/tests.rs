@@ -15,9 +15,10 @@ use super::*;
 
 mod broker;
 mod faults;
+mod hostile;
 mod proxy;
 
-use broker::{House, eventually};
+use broker::{Broker, House, eventually};
 
 const AT_ONCE: Duration = Duration::ZERO;
 const PATIENT: Duration = Duration::from_secs(120);
@@ -49,9 +50,33 @@ async fn take_one(queue: &AmqpQueue) -> Leased {
     taken.remove(0)
 }
 
+/// All at once on one broker, each in a virtual host of its own: a broker takes longer to start than they do to run.
 #[tokio::test]
-async fn message_passes_from_role_to_role_and_acked_is_gone() {
-    let house = broker::shared().await.house(Zone::Dmz, |_| {}).await;
+async fn broker_that_works() {
+    let broker = Broker::start().await;
+    tokio::join!(
+        message_passes_from_role_to_role_and_acked_is_gone(&broker),
+        nacked_message_waits_and_comes_back_uncounted_with_its_age(&broker),
+        dead_letter_is_for_the_operator_alone_and_redrives(&broker),
+        lease_that_runs_out_makes_the_holder_stale_and_counts(&broker),
+        message_that_kills_every_holder_is_set_aside_by_the_broker(&broker),
+        held_message_does_not_hold_its_neighbours(&broker),
+        message_that_nobody_leases_any_more_goes_to_another_holder_uncounted(&broker),
+        unroutable_message_is_never_taken_for_stored(&broker),
+        full_queue_refuses_puts_and_still_drains(&broker),
+        message_that_no_sluse_put_is_set_aside(&broker),
+        user_that_the_broker_does_not_know_and_a_password_that_is_none_do_not_get_in(&broker),
+        user_may_do_its_roles_work_and_nothing_else(&broker),
+        faults::cut_connection_makes_receipts_stale_and_the_message_comes_back(&broker),
+        faults::deaf_consumer_is_made_anew(&broker),
+        faults::consumer_whose_messages_are_all_lost_on_the_way_is_made_anew(&broker),
+        faults::confirms_that_never_come_do_not_use_up_all_channels(&broker),
+        faults::consumer_that_the_broker_ends_is_made_anew(&broker),
+    );
+}
+
+async fn message_passes_from_role_to_role_and_acked_is_gone(broker: &Broker) {
+    let house = broker.house(Zone::Dmz, |_| {}).await;
     let (intake, bridge) = (
         as_role(&house, "sluse-intake", "submissions", 0),
         as_role(&house, "sluse-bridge", "submissions", 4),
@@ -71,9 +96,8 @@ async fn message_passes_from_role_to_role_and_acked_is_gone() {
     assert!(matches!(bridge.list(1).await, Err(QueueError::NotListed)));
 }
 
-#[tokio::test]
-async fn nacked_message_waits_and_comes_back_uncounted_with_its_age() {
-    let house = broker::shared().await.house(Zone::Dmz, |_| {}).await;
+async fn nacked_message_waits_and_comes_back_uncounted_with_its_age(broker: &Broker) {
+    let house = broker.house(Zone::Dmz, |_| {}).await;
     let (intake, bridge) = (
         as_role(&house, "sluse-intake", "submissions", 0),
         as_role(&house, "sluse-bridge", "submissions", 1),
@@ -96,9 +120,8 @@ async fn nacked_message_waits_and_comes_back_uncounted_with_its_age() {
     assert!(bridge.lease(1, AT_ONCE).await.unwrap().is_empty());
 }
 
-#[tokio::test]
-async fn dead_letter_is_for_the_operator_alone_and_redrives() {
-    let house = broker::shared().await.house(Zone::Dmz, |_| {}).await;
+async fn dead_letter_is_for_the_operator_alone_and_redrives(broker: &Broker) {
+    let house = broker.house(Zone::Dmz, |_| {}).await;
     let (intake, bridge) = (
         as_role(&house, "sluse-intake", "submissions", 0),
         as_role(&house, "sluse-bridge", "submissions", 1),
@@ -126,9 +149,8 @@ async fn dead_letter_is_for_the_operator_alone_and_redrives() {
         .await;
 }
 
-#[tokio::test]
-async fn lease_that_runs_out_makes_the_holder_stale_and_counts() {
-    let house = broker::shared().await.house(Zone::Dmz, |_| {}).await;
+async fn lease_that_runs_out_makes_the_holder_stale_and_counts(broker: &Broker) {
+    let house = broker.house(Zone::Dmz, |_| {}).await;
     let options = AmqpOptions { lease: Duration::from_millis(1), ..AmqpOptions::default() };
     let bridge = queue(&house.address("sluse-bridge"), "submissions", 1, options);
     as_role(&house, "sluse-intake", "submissions", 0).put(message(b"x")).await.unwrap();
@@ -141,9 +163,8 @@ async fn lease_that_runs_out_makes_the_holder_stale_and_counts() {
     assert!(matches!(bridge.ack(old.receipt).await, Err(QueueError::Stale)));
 }
 
-#[tokio::test]
-async fn message_that_kills_every_holder_is_set_aside_by_the_broker() {
-    let house = broker::shared().await.house(Zone::Dmz, |plan| plan.delivery_limit = 2).await;
+async fn message_that_kills_every_holder_is_set_aside_by_the_broker(broker: &Broker) {
+    let house = broker.house(Zone::Dmz, |plan| plan.delivery_limit = 2).await;
     let options = AmqpOptions { lease: Duration::from_millis(1), ..AmqpOptions::default() };
     let bridge = queue(&house.address("sluse-bridge"), "submissions", 1, options);
     let message = message(b"deadly");
@@ -156,9 +177,8 @@ async fn message_that_kills_every_holder_is_set_aside_by_the_broker() {
     assert_eq!((dead.id, dead.reason.as_str()), (message.id, "delivery_limit"));
 }
 
-#[tokio::test]
-async fn held_message_does_not_hold_its_neighbours() {
-    let house = broker::shared().await.house(Zone::Dmz, |_| {}).await;
+async fn held_message_does_not_hold_its_neighbours(broker: &Broker) {
+    let house = broker.house(Zone::Dmz, |_| {}).await;
     let intake = as_role(&house, "sluse-intake", "submissions", 0);
     let bridges = [1, 2].map(|_| as_role(&house, "sluse-bridge", "submissions", 1));
     for _ in 0..2 {
@@ -177,9 +197,8 @@ async fn held_message_does_not_hold_its_neighbours() {
     bridges[0].ack(first.receipt).await.unwrap();
 }
 
-#[tokio::test]
-async fn message_that_nobody_leases_any_more_goes_to_another_holder_uncounted() {
-    let house = broker::shared().await.house(Zone::Dmz, |_| {}).await;
+async fn message_that_nobody_leases_any_more_goes_to_another_holder_uncounted(broker: &Broker) {
+    let house = broker.house(Zone::Dmz, |_| {}).await;
     let options = AmqpOptions { idle_after: Duration::ZERO, ..AmqpOptions::default() };
     let unfit = queue(&house.address("sluse-bridge"), "submissions", 1, options);
     assert!(unfit.lease(1, AT_ONCE).await.unwrap().is_empty());
@@ -195,9 +214,8 @@ async fn message_that_nobody_leases_any_more_goes_to_another_holder_uncounted() 
     }
 }
 
-#[tokio::test]
-async fn unroutable_message_is_never_taken_for_stored() {
-    let house = broker::shared().await.house(Zone::Secure, |_| {}).await;
+async fn unroutable_message_is_never_taken_for_stored(broker: &Broker) {
+    let house = broker.house(Zone::Secure, |_| {}).await;
     let queues = AmqpQueues::new(&house.address("sluse-bridge"), AmqpOptions::default());
     let (known, unknown) =
         (queues.queue(&word("deliver.parking"), 0), queues.queue(&word("deliver.nowhere"), 0));
@@ -223,9 +241,8 @@ async fn unroutable_message_is_never_taken_for_stored() {
     eventually("all are there", async || (known.depth().await.unwrap().ready == 200).then_some(())).await;
 }
 
-#[tokio::test]
-async fn full_queue_refuses_puts_and_still_drains() {
-    let house = broker::shared().await.house(Zone::Dmz, |plan| plan.max_bytes = 100_000).await;
+async fn full_queue_refuses_puts_and_still_drains(broker: &Broker) {
+    let house = broker.house(Zone::Dmz, |plan| plan.max_bytes = 100_000).await;
     let intake = as_role(&house, "sluse-intake", "submissions", 0);
     let mut stored = 0;
     let refused = loop {
@@ -249,9 +266,8 @@ async fn full_queue_refuses_puts_and_still_drains() {
     assert!(missing.contains("NOT_FOUND"), "{missing}");
 }
 
-#[tokio::test]
-async fn message_that_no_sluse_put_is_set_aside() {
-    let house = broker::shared().await.house(Zone::Dmz, |_| {}).await;
+async fn message_that_no_sluse_put_is_set_aside(broker: &Broker) {
+    let house = broker.house(Zone::Dmz, |_| {}).await;
     let link = Link::new(house.address("sluse-intake"), "attacks");
     let (channel, _wire) = link.channel().await.unwrap();
     let id = crate::id::tests::new_id();
@@ -298,10 +314,8 @@ async fn publish(link: &Link, exchange: &str, key: &str) -> String {
     .await
 }
 
-#[tokio::test]
-async fn user_may_do_its_roles_work_and_nothing_else() {
-    let shared = broker::shared().await;
-    let (dmz, secure) = (shared.house(Zone::Dmz, |_| {}).await, shared.house(Zone::Secure, |_| {}).await);
+async fn user_may_do_its_roles_work_and_nothing_else(broker: &Broker) {
+    let (dmz, secure) = (broker.whole_house(Zone::Dmz).await, broker.whole_house(Zone::Secure).await);
     let every = [
         (&dmz, "sluse-intake", vec!["sluse.outcomes"], vec!["sluse.intake", "sluse.outcomes.back"]),
         (&dmz, "sluse-bridge", vec!["sluse.submissions"], vec!["sluse.bridge", "sluse.submissions.back"]),
@@ -368,9 +382,8 @@ async fn user_may_do_its_roles_work_and_nothing_else() {
     }
 }
 
-#[tokio::test]
-async fn user_that_the_broker_does_not_know_and_a_password_that_is_none_do_not_get_in() {
-    let house = broker::shared().await.house(Zone::Dmz, |_| {}).await;
+async fn user_that_the_broker_does_not_know_and_a_password_that_is_none_do_not_get_in(broker: &Broker) {
+    let house = broker.house(Zone::Dmz, |_| {}).await;
     for user in ["nobody", "sluse-outlet"] {
         // One has a certificate of the authority but no account, the other no right to this virtual host.
         house.broker.ask(Method::GET, "/api/whoami", None).await.unwrap();

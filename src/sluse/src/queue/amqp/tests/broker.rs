@@ -1,5 +1,4 @@
-//! Private RabbitMQ brokers: own folder, ports, node name and epmd. One is shared by the tests of a process, each with a
-//! virtual host of its own; another is for tests that kill it or starve it. A guard process ends a broker with the process that started it.
+//! Private RabbitMQ brokers: own folder, ports, node name and epmd. A guard process ends a broker with the process that started it.
 
 use std::fs;
 use std::io::Write as _;
@@ -9,7 +8,6 @@ use std::process::{Child, ChildStdin, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tokio::sync::{Mutex, MutexGuard, OnceCell};
 
 use crate::queue::amqp::definitions::{Plan, Zone, definitions};
 use crate::queue::amqp::{BrokerAddress, BrokerFiles};
@@ -19,19 +17,6 @@ const PATIENCE: Duration = Duration::from_secs(180);
 const SERVER: &str = "/usr/lib/rabbitmq/bin/rabbitmq-server";
 const CONTROL: &str = "/usr/lib/rabbitmq/bin/rabbitmqctl";
 const USERS: [&str; 5] = ["sluse-intake", "sluse-bridge", "sluse-outlet", "sluse-console", "sluse-operator"];
-
-static SHARED: OnceCell<Broker> = OnceCell::const_new();
-static OWN: OnceCell<Mutex<Broker>> = OnceCell::const_new();
-
-/// The broker that tests share; none of them may end it.
-pub(super) async fn shared() -> &'static Broker {
-    SHARED.get_or_init(Broker::start).await
-}
-
-/// A broker that one test at a time has for itself.
-pub(super) async fn own() -> MutexGuard<'static, Broker> {
-    OWN.get_or_init(|| async { Mutex::new(Broker::start().await) }).await.lock().await
-}
 
 /// Waits until `look` gives something.
 pub(super) async fn eventually<T>(what: &str, mut look: impl AsyncFnMut() -> Option<T>) -> T {
@@ -49,6 +34,8 @@ pub(super) struct Broker {
     folder: PathBuf,
     ports: Ports,
     guard: Option<(Child, ChildStdin)>,
+    /// Two imports at once fall over each other's users.
+    importing: tokio::sync::Mutex<()>,
 }
 
 struct Ports {
@@ -60,7 +47,8 @@ struct Ports {
 }
 
 impl Broker {
-    async fn start() -> Self {
+    /// Starts one.
+    pub(super) async fn start() -> Self {
         assert!(
             Path::new(SERVER).exists(),
             "this test needs RabbitMQ: apt-get install -y --no-install-recommends rabbitmq-server openssl"
@@ -90,7 +78,7 @@ impl Broker {
         if rustix::process::geteuid().is_root() {
             run(Command::new("chown").args(["-R", "rabbitmq:", &at("")]));
         }
-        let mut broker = Self { folder, ports, guard: None };
+        let mut broker = Self { folder, ports, guard: None, importing: tokio::sync::Mutex::default() };
         broker.restart().await;
         broker
     }
@@ -187,8 +175,22 @@ impl Broker {
         Ok(serde_json::from_str(&text).unwrap_or(Value::Null))
     }
 
-    /// Makes a virtual host with everything of a zone in it.
+    /// Makes a virtual host with a zone's queues in it, those for outcomes excepted: queues take time.
     pub(super) async fn house(&self, zone: Zone, change: impl FnOnce(&mut Plan)) -> House<'_> {
+        self.make(zone, change, |name| !name.starts_with("sluse.outcomes")).await
+    }
+
+    /// Makes a virtual host with everything of a zone in it.
+    pub(super) async fn whole_house(&self, zone: Zone) -> House<'_> {
+        self.make(zone, |_| {}, |_| true).await
+    }
+
+    async fn make(
+        &self,
+        zone: Zone,
+        change: impl FnOnce(&mut Plan),
+        wanted: impl Fn(&str) -> bool,
+    ) -> House<'_> {
         let mut plan = Plan {
             zone,
             vhost: format!("v{}", crate::id::tests::new_id()),
@@ -199,8 +201,12 @@ impl Broker {
         };
         change(&mut plan);
         let mut made = definitions(&plan);
+        for (kind, key) in [("queues", "name"), ("bindings", "destination")] {
+            made[kind].as_array_mut().unwrap().retain(|one| wanted(one[key].as_str().unwrap()));
+        }
         made["permissions"].as_array_mut().unwrap().push(json!({ "user": "guest", "vhost": plan.vhost,
             "configure": ".*", "write": ".*", "read": ".*" }));
+        let _alone = self.importing.lock().await;
         self.ask(reqwest::Method::POST, "/api/definitions", Some(&made)).await.unwrap();
         House { broker: self, vhost: plan.vhost }
     }
