@@ -108,7 +108,7 @@ class Postgres:
             "-U", "postgres", "-E", "UTF8", "--locale=C", "--no-sync", "-D", folder / "data", cwd="/")
         (folder / "data/pg_hba.conf").write_text("local all postgres trust\nhostssl sluse all 10.77.0.0/24 scram-sha-256\n")
         self.start()
-        wait_for(f"{machine.name} answers", lambda: answers(machine.address, self.PORT))
+        wait_for(f"{machine.name} answers", lambda: subprocess.call([self.programs / "pg_isready", "-q", "-h", folder]) == 0)
         self.sql("-f", DEPLOY / "postgresql" / statements)
         users = self.sql("-Atc", "SELECT rolname FROM pg_roles WHERE rolname LIKE 'sluse%'").split()
         for user in users:

@@ -49,9 +49,9 @@ class Instance:
 
 
 class Town:
-    """Zones, servers and instances in a folder. `counts` says how many instances of each role there are."""
+    """Zones, servers and instances in a folder. `counts` says how many instances of each role there are; `plugins` are the brokers'."""
 
-    def __init__(self, folder, sluse, counts):
+    def __init__(self, folder, sluse, counts, plugins=()):
         self.folder, self.sluse, self.network = folder, sluse, Network()
         self.closing = threading.Event()
         for zone, imports in [("dmz", []), ("secure", []), ("bridge", ["dmz", "secure"]), ("dmz", ["bridge"]), ("secure", ["bridge"])]:
@@ -63,7 +63,7 @@ class Town:
         for zone, extra in [("dmz", []), ("secure", ["--destination", "parking", "--destination", "building-cases"])]:
             definitions = run(sluse, "queue", "definitions", zone, *extra)
             machine = self.network.machine(f"{zone}-broker")
-            self.brokers[zone] = Broker(machine, folder / f"{zone}-broker", self.authorities[zone], definitions)
+            self.brokers[zone] = Broker(machine, folder / f"{zone}-broker", self.authorities[zone], definitions, plugins)
             self.brokers[zone].start()
             machine = self.network.machine(f"{zone}-db")
             self.databases[zone] = Postgres(machine, folder / f"{zone}-db", self.authorities[zone], f"{zone}.sql")
