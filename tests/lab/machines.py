@@ -132,3 +132,29 @@ def cpu_seconds(pid):
     with open(f"/proc/{pid}/stat") as stat:
         fields = stat.read().rsplit(")", 1)[1].split()
     return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
+
+
+def family(pid):
+    """A process and all that descend from it."""
+    children = {}
+    for name in filter(str.isdigit, os.listdir("/proc")):
+        try:
+            with open(f"/proc/{name}/stat") as stat:
+                children.setdefault(int(stat.read().rsplit(")", 1)[1].split()[1]), []).append(int(name))
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    found = [pid]
+    for member in found:
+        found += children.get(member, [])
+    return found
+
+
+def family_cpu_seconds(pid):
+    """CPU time of a process and of all that descend from it, living or ended."""
+    total = 0
+    for member in family(pid):
+        try:
+            total += cpu_seconds(member)
+        except (FileNotFoundError, ProcessLookupError):
+            pass
+    return total

@@ -119,7 +119,7 @@ class Postgres:
         (folder / "data/pg_hba.conf").write_text("local all postgres trust\nhostssl sluse all 10.77.0.0/24 scram-sha-256\n")
         self.start()
         is_ready = [self.programs / "pg_isready", "-q", "-h", folder]
-        wait_for(f"{machine.name} answers", lambda: subprocess.run(is_ready).returncode == 0)
+        wait_for(f"{machine.name} answers", lambda: subprocess.call(is_ready) == 0)
         self.sql("-f", DEPLOY / "postgresql" / statements)
         users = self.sql("-Atc", "SELECT rolname FROM pg_roles WHERE rolname LIKE 'sluse%'").split()
         for user in users:

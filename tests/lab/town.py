@@ -49,10 +49,10 @@ class Instance:
 
 
 class Town:
-    """Zones, servers and instances in a folder. `counts` says how many instances of each role there are; blobs are kept on
-    small disks that all machines share, or on S3 servers."""
+    """Zones, servers and instances in a folder. `counts` says how many instances of each role there are; `plugins` are the
+    brokers'; blobs are kept on small disks that all machines share, or on S3 servers."""
 
-    def __init__(self, folder, sluse, counts, on_s3=False):
+    def __init__(self, folder, sluse, counts, plugins=(), on_s3=False):
         self.folder, self.sluse, self.network = folder, sluse, Network()
         self.closing = threading.Event()
         for zone, imports in [("dmz", []), ("secure", []), ("bridge", ["dmz", "secure"]), ("dmz", ["bridge"]), ("secure", ["bridge"])]:
@@ -64,7 +64,7 @@ class Town:
         for zone, extra in [("dmz", []), ("secure", ["--destination", "parking", "--destination", "building-cases"])]:
             definitions = run(sluse, "queue", "definitions", zone, *extra)
             machine = self.network.machine(f"{zone}-broker")
-            self.brokers[zone] = Broker(machine, folder / f"{zone}-broker", self.authorities[zone], definitions)
+            self.brokers[zone] = Broker(machine, folder / f"{zone}-broker", self.authorities[zone], definitions, plugins)
             self.brokers[zone].start()
             machine = self.network.machine(f"{zone}-db")
             self.databases[zone] = Postgres(machine, folder / f"{zone}-db", self.authorities[zone], f"{zone}.sql")
