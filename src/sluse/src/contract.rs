@@ -29,9 +29,9 @@ pub struct Contract {
     pub on_part_failure: PartFailure,
     /// What may be attached.
     pub attachments: AttachmentRules,
-    /// The schema's bytes, read from `schema_file`.
+    /// The schema's text, read from `schema_file`.
     #[serde(skip)]
-    pub schema: Vec<u8>,
+    pub schema: String,
 }
 
 /// What to do with a submission of which some attachment is infected, unscannable or refused.
@@ -126,7 +126,12 @@ impl Contracts {
     /// The first file that cannot be used, and what to do.
     pub fn load(folder: &Path) -> Result<Self, ContractError> {
         let read = |path: &Path| {
-            std::fs::read(path).map_err(|cause| ContractError::Read { path: path.to_owned(), cause })
+            let bytes =
+                std::fs::read(path).map_err(|cause| ContractError::Read { path: path.to_owned(), cause })?;
+            String::from_utf8(bytes).map_err(|_| ContractError::Parse {
+                path: path.to_owned(),
+                cause: "not UTF-8 text".to_owned(),
+            })
         };
         let mut all = BTreeMap::new();
         let listing = std::fs::read_dir(folder)
@@ -138,11 +143,7 @@ impl Contracts {
         paths.retain(|path| path.extension().is_some_and(|e| e == "toml"));
         paths.sort();
         for path in paths {
-            let text = String::from_utf8(read(&path)?).map_err(|_| ContractError::Parse {
-                path: path.clone(),
-                cause: "not UTF-8 text".to_owned(),
-            })?;
-            let mut contract: Contract = toml::from_str(&text)
+            let mut contract: Contract = toml::from_str(&read(&path)?)
                 .map_err(|cause| ContractError::Parse { path: path.clone(), cause: cause.to_string() })?;
             contract.schema = read(&folder.join(&contract.schema_file))?;
             check(&contract, &path)?;
@@ -215,7 +216,7 @@ fn check(contract: &Contract, path: &Path) -> Result<(), ContractError> {
     if max_count > 100 {
         return wrong("attachments.max_count", format!("{max_count} is more than 100"));
     }
-    if let Err(problem) = crate::schema::Schema::parse(&contract.schema) {
+    if let Err(problem) = crate::schema::Schema::parse(contract.schema.as_bytes()) {
         return wrong("schema_file", problem.to_string());
     }
     Ok(())

@@ -93,14 +93,6 @@ impl Schema {
     }
 }
 
-/// [`Schema::parse`] and [`Schema::check`] in one, for those who use a schema once.
-///
-/// # Errors
-/// What is wrong with the fields; for a schema that cannot be used one error about the whole.
-pub fn check(schema: &[u8], fields: &[u8]) -> Result<Vec<u8>, Vec<FieldError>> {
-    Schema::parse(schema).map_err(FieldError::whole)?.check(fields)
-}
-
 /// Parses JSON that means the same to every reader. Nesting is limited to 128 by the parser.
 fn parse_strictly(json: &[u8]) -> Result<Value, serde_json::Error> {
     serde_json::from_slice::<Strict>(json).map(|Strict(value)| value)
@@ -196,6 +188,10 @@ impl Serialize for Canonical<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    fn check(schema: &[u8], fields: &[u8]) -> Result<Vec<u8>, Vec<FieldError>> {
+        Schema::parse(schema).map_err(FieldError::whole)?.check(fields)
+    }
 
     const SCHEMA: &[u8] = br#"{
         "type": "object",

@@ -266,6 +266,9 @@ impl Bridge {
         pending: &mut [Pending<'_>],
     ) -> Result<Result<ValidFields, Vec<FieldError>>, NoVerdict> {
         let mut checked = None;
+        // One of those that the sandbox was made with, in the same order.
+        let schema = self.settings.contracts.iter().position(|known| std::ptr::eq(known, contract));
+        let schema = schema.unwrap_or(usize::MAX);
         let mut waiting: Vec<usize> = (0..pending.len())
             .filter(|n| {
                 pending
@@ -275,9 +278,7 @@ impl Bridge {
             .collect();
         loop {
             let task = Task {
-                fields: checked
-                    .is_none()
-                    .then(|| FieldsTask { json: fields.to_vec(), schema: contract.schema.clone() }),
+                fields: checked.is_none().then(|| FieldsTask { json: fields.to_vec(), schema }),
                 files: waiting.iter().filter_map(|n| pending.get(*n)).filter_map(task_file).collect(),
                 settings: Settings {
                     limits: self.settings.policy.limits.clone(),

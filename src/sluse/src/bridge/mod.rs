@@ -91,7 +91,9 @@ impl Bridge {
             })
         });
         let limits = SandboxLimits::from(&settings.policy.worker);
-        let sandbox = SandboxConfig::new(limits, Arc::from(settings.yara_rules.as_str()));
+        let schemas = settings.contracts.iter().map(|contract| contract.schema.clone()).collect();
+        let rules = Arc::from(settings.yara_rules.as_str());
+        let sandbox = SandboxConfig { schemas, ..SandboxConfig::new(limits, rules) };
         let budget = usize::try_from(settings.memory_budget_bytes >> 10).unwrap_or(Semaphore::MAX_PERMITS);
         let submissions = stores::queue(&dmz, &CodeWord::constant(SUBMISSIONS), settings.workers);
         Ok(Arc::new(Self {

@@ -67,7 +67,7 @@ impl Intake {
     pub async fn open(settings: Settings) -> Result<Arc<Self>, stores::StartError> {
         let mut schemas = HashMap::new();
         for contract in settings.contracts.iter() {
-            let schema = Schema::parse(&contract.schema)
+            let schema = Schema::parse(contract.schema.as_bytes())
                 .map_err(|cause| stores::StartError::Schema { form: contract.form.clone(), cause })?;
             schemas.insert((contract.form.clone(), contract.version), schema);
         }

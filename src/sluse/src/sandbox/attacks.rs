@@ -226,15 +226,31 @@ async fn content_of_no_known_type_is_refused_and_a_yara_match_is_an_infection() 
     assert_eq!((second.verdict, second.reason.as_str()), (Verdict::Infected, "YARA rule marked"));
 }
 
+fn with_schemas(schemas: Vec<String>) -> SandboxConfig {
+    SandboxConfig { schemas, ..SandboxConfig::new(LIMITS, "".into()) }
+}
+
+#[tokio::test]
+async fn fields_without_a_schema_are_not_checked_and_a_schema_that_is_none_sets_nothing_up() {
+    let sandbox = Sandbox::new(with_schemas(vec!["true".to_owned()])).unwrap();
+    let task = Task { fields: Some(FieldsTask { json: b"{}".to_vec(), schema: 1 }), ..Task::default() };
+    let (events, fault) = drain(&mut sandbox.start(task).await.unwrap()).await;
+    assert!(events.is_empty() && fault.is_some(), "{events:?} {fault:?}");
+
+    let sandbox = Sandbox::new(with_schemas(vec![r#"{"type":"nothing"}"#.to_owned()])).unwrap();
+    let error = sandbox.start(Task::default()).await.unwrap_err();
+    assert!(matches!(&error, StartError::SetUp(text) if text.contains("schema")), "{error}");
+}
+
 #[tokio::test]
 async fn fields_come_first_and_in_canonical_form() {
     let fields = |json: &[u8]| {
-        let schema =
-            br#"{"properties":{"a":{"type":"integer"},"b":{"pattern":"^[0-9]+$","format":"email"}}}"#
-                .to_vec();
-        Task { fields: Some(FieldsTask { json: json.to_vec(), schema }), ..files(&["attack refuse"]) }
+        let fields = FieldsTask { json: json.to_vec(), schema: 1 };
+        Task { fields: Some(fields), ..files(&["attack refuse"]) }
     };
-    let sandbox = sandbox_with(LIMITS, "");
+    let schema = r#"{"properties":{"a":{"type":"integer"},"b":{"pattern":"^[0-9]+$","format":"email"}}}"#;
+    let schemas = vec!["false".to_owned(), schema.to_owned()];
+    let sandbox = Sandbox::new(with_schemas(schemas)).unwrap();
     let (events, fault) = drain(&mut sandbox.start(fields(br#"{ "b": 1, "a": 2 }"#)).await.unwrap()).await;
     assert_eq!(fault, None);
     assert!(

@@ -7,7 +7,7 @@
 #![allow(unsafe_code)]
 
 use std::io;
-use std::mem::MaybeUninit;
+use std::mem::{ManuallyDrop, MaybeUninit};
 use std::os::fd::OwnedFd;
 
 use rustix::io::Errno;
@@ -23,8 +23,9 @@ use super::protocol::{
     FileTask, HEADER_BYTES, Header, Kind, MAX_FIELDS_BYTES, MAX_FILE_TASK_BYTES, MAX_REPORT_BYTES,
     MAX_SETUP_BYTES, MAX_TEXT_BYTES, NO_FILE, Setup,
 };
+use super::syscalls::Filter;
 use super::yara::{Rules, RulesError};
-use crate::schema;
+use crate::schema::{Schema, SchemaError};
 
 /// Exit code of a worker that a panic ended; the one that Rust programs have.
 pub(super) const EXIT_PANICKED: i32 = 101;
@@ -38,6 +39,8 @@ pub(super) enum ChildError {
     Confine(#[from] ConfineError),
     #[error(transparent)]
     Rules(#[from] RulesError),
+    #[error(transparent)]
+    Schema(#[from] SchemaError),
     #[error("reading a file: {0}")]
     Memory(#[from] MemoryError),
     #[error("the socket to the parent: {0}")]
@@ -79,12 +82,21 @@ enum Role {
     Worker,
 }
 
+/// What all workers have in common. No worker changes it, or the kernel would have to copy it.
+struct Common {
+    limits: SandboxLimits,
+    filter: Filter,
+    rules: Rules,
+    schemas: Vec<Schema>,
+}
+
 fn live(examine: fn(&Rules, &Job, &[u8]) -> Result<(), ChildError>) -> Result<(), ChildError> {
-    let (rules, limits) = or_tell(set_up())?;
+    // Never dropped: that would change it, and the process ends anyway.
+    let common = ManuallyDrop::new(or_tell(set_up())?);
     send(Kind::Ready, NO_FILE, &[])?;
-    match fork_workers(&limits)? {
+    match fork_workers(&common)? {
         Role::Stem => Ok(()),
-        Role::Worker => serve(&rules, examine),
+        Role::Worker => serve(&common, examine),
     }
 }
 
@@ -98,8 +110,7 @@ fn or_tell<T>(done: Result<T, ChildError>) -> Result<T, ChildError> {
     done
 }
 
-/// Everything that all workers have in common.
-fn set_up() -> Result<(Rules, SandboxLimits), ChildError> {
+fn set_up() -> Result<Common, ChildError> {
     confine::detach()?;
     let Some((header, None)) = receive_header()? else {
         return Err(ChildError::Parent("no setup"));
@@ -108,14 +119,22 @@ fn set_up() -> Result<(Rules, SandboxLimits), ChildError> {
         Kind::Setup => json(&receive_payload(header, MAX_SETUP_BYTES)?)?,
         _ => return Err(ChildError::Parent("something else than the setup")),
     };
-    let rules = Rules::compile(&setup.rules)?;
     // Regular expressions ask once how many processors there are, which later they could not.
-    let _ = schema::check(br#"{"properties":{"a":{"pattern":"^a+$"}}}"#, br#"{"a":"aa"}"#);
-    Ok((rules, setup.limits))
+    let _ = Schema::parse(br#"{"properties":{"a":{"pattern":"^a+$"}}}"#)?.check(br#"{"a":"aa"}"#);
+    Ok(Common {
+        limits: setup.limits,
+        filter: Filter::compile().map_err(ConfineError::from)?,
+        rules: Rules::compile(&setup.rules)?,
+        schemas: setup
+            .schemas
+            .iter()
+            .map(|schema| Schema::parse(schema.as_bytes()))
+            .collect::<Result<_, _>>()?,
+    })
 }
 
 /// The stem's life. Each worker leaves it with its own socket in place of the stem's.
-fn fork_workers(limits: &SandboxLimits) -> Result<Role, ChildError> {
+fn fork_workers(common: &Common) -> Result<Role, ChildError> {
     while let Some((header, descriptor)) = receive_header()? {
         let (Header { kind: Kind::Fork, len: 0, .. }, Some(socket)) = (header, descriptor) else {
             return Err(ChildError::Parent("a frame that is not for a stem"));
@@ -125,7 +144,7 @@ fn fork_workers(limits: &SandboxLimits) -> Result<Role, ChildError> {
             None => {
                 rustix::stdio::dup2_stdin(&socket)?;
                 drop(socket);
-                or_tell(confine::lock(limits).map_err(ChildError::from))?;
+                or_tell(confine::lock(&common.limits, &common.filter).map_err(ChildError::from))?;
                 return Ok(Role::Worker);
             }
         }
@@ -135,17 +154,19 @@ fn fork_workers(limits: &SandboxLimits) -> Result<Role, ChildError> {
 
 /// A worker's life, once it is confined.
 fn serve(
-    rules: &Rules,
+    common: &Common,
     examine: fn(&Rules, &Job, &[u8]) -> Result<(), ChildError>,
 ) -> Result<(), ChildError> {
     send(Kind::Ready, NO_FILE, &[])?;
     while let Some((header, descriptor)) = receive_header()? {
         match (header.kind, descriptor) {
-            (Kind::Fields, None) => check_fields(&receive_payload(header, 8 + 2 * MAX_FIELDS_BYTES)?)?,
+            (Kind::Fields, None) => {
+                check_fields(&common.schemas, &receive_payload(header, 4 + MAX_FIELDS_BYTES)?)?;
+            }
             (Kind::File, Some(descriptor)) => {
                 let task: FileTask = json(&receive_payload(header, MAX_FILE_TASK_BYTES)?)?;
                 let bytes = SealedMemory::received(descriptor, task.size)?.to_vec()?;
-                examine(rules, &Job { file: header.file, task }, &bytes)?;
+                examine(&common.rules, &Job { file: header.file, task }, &bytes)?;
             }
             _ => return Err(ChildError::Parent("a frame that is not for a worker")),
         }
@@ -163,12 +184,12 @@ pub(super) struct Job {
     pub(super) task: FileTask,
 }
 
-fn check_fields(payload: &[u8]) -> Result<(), ChildError> {
-    let short = ChildError::Parent("fields without a schema");
-    let (len, rest) = payload.split_first_chunk().ok_or(ChildError::Parent("fields without a length"))?;
-    let len = usize::try_from(u64::from_be_bytes(*len)).map_err(|_| ChildError::Parent("a giant schema"))?;
-    let (schema, fields) = rest.split_at_checked(len).ok_or(short)?;
-    match schema::check(schema, fields) {
+fn check_fields(schemas: &[Schema], payload: &[u8]) -> Result<(), ChildError> {
+    let (number, fields) =
+        payload.split_first_chunk().ok_or(ChildError::Parent("fields without a schema"))?;
+    let number = usize::try_from(u32::from_be_bytes(*number)).unwrap_or(usize::MAX);
+    let schema = schemas.get(number).ok_or(ChildError::Parent("the number of no schema"))?;
+    match schema.check(fields) {
         Ok(canonical) => send(Kind::FieldsAccepted, NO_FILE, &[&canonical]),
         Err(errors) => {
             let errors = serde_json::to_vec(&errors).map_err(io::Error::from)?;

@@ -128,7 +128,7 @@ pub(super) fn fork_sibling() -> Result<Option<Pid>, ConfineError> {
 }
 
 /// Gives up everything else. From here on only [`syscalls`] are possible.
-pub(super) fn lock(limits: &SandboxLimits) -> Result<(), ConfineError> {
+pub(super) fn lock(limits: &SandboxLimits, filter: &syscalls::Filter) -> Result<(), ConfineError> {
     let cpu = limits.cpu_seconds;
     for (act_name, resource, soft, hard) in [
         ("limiting the stack", Resource::Stack, STACK_BYTES, STACK_BYTES),
@@ -147,6 +147,6 @@ pub(super) fn lock(limits: &SandboxLimits) -> Result<(), ConfineError> {
     // A fork does not inherit it.
     act("tying to the parent's life", set_parent_process_death_signal(Some(Signal::KILL)))?;
     let own = rustix::process::getpid().as_raw_pid();
-    seccompiler::apply_filter_all_threads(&syscalls::filter(own)?)?;
+    seccompiler::apply_filter_all_threads(&filter.of(own))?;
     Ok(())
 }

@@ -42,13 +42,15 @@ pub struct SandboxConfig {
     pub limits: SandboxLimits,
     /// The text of the YARA rules.
     pub rules: Arc<str>,
+    /// JSON Schemas of form fields.
+    pub schemas: Vec<String>,
 }
 
 impl SandboxConfig {
-    /// Workers of this same program.
+    /// Workers of this same program, for files alone.
     #[must_use]
     pub fn new(limits: SandboxLimits, rules: Arc<str>) -> Self {
-        Self { exe: PathBuf::from("/proc/self/exe"), limits, rules }
+        Self { exe: PathBuf::from("/proc/self/exe"), limits, rules, schemas: Vec::new() }
     }
 }
 
@@ -63,13 +65,13 @@ pub struct Task {
     pub settings: sluse_sanitize::Settings,
 }
 
-/// Form fields and the contract's schema.
+/// Form fields and what they must fit.
 #[derive(Debug)]
 pub struct FieldsTask {
     /// The fields as they came.
     pub json: Vec<u8>,
-    /// The contract's JSON Schema.
-    pub schema: Vec<u8>,
+    /// Which of [`SandboxConfig::schemas`].
+    pub schema: usize,
 }
 
 /// One file to examine.
@@ -212,9 +214,9 @@ impl Sandbox {
     /// [`StartError::Limits`], or [`StartError::Spawn`] when no thread can be made. Whether workers can be made shows at the first
     /// [`start`](Self::start).
     pub fn new(config: SandboxConfig) -> Result<Self, StartError> {
-        let SandboxConfig { exe, limits, rules } = config;
+        let SandboxConfig { exe, limits, rules, schemas } = config;
         limits.check().map_err(|(key, least)| StartError::Limits { key, least })?;
-        let setup = serde_json::to_vec(&Setup { limits, rules: rules.to_string() })
+        let setup = serde_json::to_vec(&Setup { limits, rules: rules.to_string(), schemas })
             .map_err(|cause| StartError::Spawn(cause.into()))?;
         Ok(Self { keeper: Keeper::new(exe, setup).map_err(StartError::Spawn)?, limits })
     }
@@ -401,11 +403,11 @@ impl Worker {
     /// Gives the worker its next piece of work; still idle when there is none left.
     async fn hand_out(&mut self) -> Result<Stage, Broken> {
         if let Some(FieldsTask { json, schema }) = self.fields.take() {
-            if json.len() as u64 > MAX_FIELDS_BYTES || schema.len() as u64 > MAX_FIELDS_BYTES {
-                return Err(Fault::BadFrame("fields or a schema over 4 MiB").into());
+            if json.len() as u64 > MAX_FIELDS_BYTES {
+                return Err(Fault::BadFrame("fields over 4 MiB").into());
             }
-            let len = (schema.len() as u64).to_be_bytes();
-            send(&mut self.socket, Kind::Fields, NO_FILE, &[&len, &schema, &json]).await?;
+            let schema = u32::try_from(schema).unwrap_or(u32::MAX).to_be_bytes();
+            send(&mut self.socket, Kind::Fields, NO_FILE, &[&schema, &json]).await?;
             return Ok(Stage::Fields);
         }
         let Some(file) = self.files.pop_front() else { return Ok(Stage::Idle) };

@@ -8,7 +8,7 @@
 //!      └──────┴──────────┴──────────────┴───────────────┘
 //!
 //! parent                                      stem
-//!   Setup { limits, rules } ───────────────▶  detaches itself, compiles the rules
+//!   Setup { limits, rules, schemas } ──────▶  detaches itself, compiles rules and schemas
 //!                            ◀──────────────  Ready | SetupFailed { text }
 //!   Fork + descriptor ─────────────────────▶  forks a worker, whose socket the descriptor is
 //!                            ◀──────────────  Forked { process number }
@@ -16,7 +16,7 @@
 //!
 //! parent                                      worker
 //!                            ◀──────────────  Ready | SetupFailed { text }           (once it is confined)
-//!   Fields { schema, json } ───────────────▶                                        (when there are any)
+//!   Fields { schema's number, json } ──────▶                                        (when there are any)
 //!                            ◀──────────────  FieldsAccepted { json } | FieldsRejected { errors }
 //!   File { task } + descriptor ────────────▶                                        (one file at a time)
 //!                            ◀──────────────  Member { depth, bytes } …
@@ -47,7 +47,7 @@ pub(super) const NO_FILE: u32 = u32::MAX;
 /// Longest Setup payload. The rules are the greater part of it; the largest public rule sets are below 20 MiB.
 pub(super) const MAX_SETUP_BYTES: u64 = 64 << 20;
 
-/// Longest form fields and longest schema, in bytes, each. Forms have kilobytes; megabytes are attachments.
+/// Longest form fields in bytes. Forms have kilobytes; megabytes are attachments.
 pub const MAX_FIELDS_BYTES: u64 = 4 << 20;
 
 /// Longest report of one file as JSON. 10,000 nodes (the default `max_nodes`) of about 700 bytes are 7 MiB.
@@ -77,7 +77,7 @@ macro_rules! kinds {
 kinds! {
     /// To the stem: [`Setup`] as JSON.
     Setup = 1,
-    /// To the worker: length of the schema (u64), schema, fields.
+    /// To the worker: which of the schemas (u32), then the fields.
     Fields = 2,
     /// To the worker: [`FileTask`] as JSON, with one descriptor of sealed memory.
     File = 3,
@@ -152,6 +152,7 @@ impl Header {
 pub(super) struct Setup {
     pub(super) limits: SandboxLimits,
     pub(super) rules: String,
+    pub(super) schemas: Vec<String>,
 }
 
 /// One file to examine. Name and media type are the sender's words.

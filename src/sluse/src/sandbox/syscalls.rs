@@ -20,27 +20,44 @@ const STDERR: i32 = 2;
 const INT: SeccompCmpArgLen = SeccompCmpArgLen::Dword;
 const LONG: SeccompCmpArgLen = SeccompCmpArgLen::Qword;
 
-/// The filter for the process `own`, which may send signals only to itself.
-///
-/// # Errors
-/// On a processor that the filter compiler does not know.
-pub(super) fn filter(own: pid_t) -> Result<BpfProgram, BackendError> {
-    let filter = SeccompFilter::new(
-        policy(own)?,
-        SeccompAction::KillProcess,
-        SeccompAction::Allow,
-        std::env::consts::ARCH.try_into()?,
-    )?;
-    filter.try_into()
+/// Stands for the process that the filter will be of. No process has this number: it is above `PID_MAX_LIMIT`.
+const OWN: pid_t = 0x7fff_ffff;
+
+/// The filter, compiled once for all workers.
+pub(super) struct Filter(BpfProgram);
+
+impl Filter {
+    /// Compiles it.
+    ///
+    /// # Errors
+    /// On a processor that the filter compiler does not know.
+    pub(super) fn compile() -> Result<Self, BackendError> {
+        let filter = SeccompFilter::new(
+            policy()?,
+            SeccompAction::KillProcess,
+            SeccompAction::Allow,
+            std::env::consts::ARCH.try_into()?,
+        )?;
+        filter.try_into().map(Self)
+    }
+
+    /// The filter of the process `own`, which may send signals only to itself.
+    pub(super) fn of(&self, own: pid_t) -> BpfProgram {
+        let mut program = self.0.clone();
+        for instruction in program.iter_mut().filter(|instruction| instruction.k == OWN.cast_unsigned()) {
+            instruction.k = own.cast_unsigned();
+        }
+        program
+    }
 }
 
-fn policy(own: pid_t) -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
+fn policy() -> Result<BTreeMap<i64, Vec<SeccompRule>>, BackendError> {
     let any: Vec<SeccompRule> = Vec::new();
     // Anonymous, private and never executable: no file is mapped, no code is made.
     let private = number(libc::MAP_PRIVATE | libc::MAP_ANONYMOUS);
     let mapped =
         vec![masked(2, number(libc::PROT_EXEC), 0)?, masked(3, private | number(libc::MAP_SHARED), private)?];
-    let own = number(own);
+    let own = number(OWN);
 
     let allowed: Vec<(c_long, Vec<SeccompRule>)> = vec![
         // Frames from the parent, and the descriptor of the next file.
