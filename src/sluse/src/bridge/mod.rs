@@ -41,6 +41,8 @@ mod receive;
 mod relay;
 mod self_test;
 
+/// Submissions under way for each one that may be examined: the others wait for brokers and stores, not for the processor.
+const UNDER_WAY: usize = 3;
 /// Longest wait of one lease call.
 const LEASE_WAIT: Duration = Duration::from_secs(5);
 /// Time between two looks for blobs of settled submissions that may go.
@@ -65,6 +67,8 @@ pub struct Bridge {
     sandbox: Sandbox,
     /// KiB of plaintext that may still be held.
     memory: Semaphore,
+    /// Workers that may still be started.
+    examining: Semaphore,
     /// Whether the scanner passed its last self-test.
     scanner_fit: watch::Sender<bool>,
     leftovers: Leftovers,
@@ -95,7 +99,8 @@ impl Bridge {
         let rules = Arc::from(settings.yara_rules.as_str());
         let sandbox = SandboxConfig { schemas, ..SandboxConfig::new(limits, rules) };
         let budget = usize::try_from(settings.memory_budget_bytes >> 10).unwrap_or(Semaphore::MAX_PERMITS);
-        let submissions = stores::queue(&dmz, &CodeWord::constant(SUBMISSIONS), settings.workers);
+        let at_once = settings.workers * UNDER_WAY;
+        let submissions = stores::queue(&dmz, &CodeWord::constant(SUBMISSIONS), at_once);
         Ok(Arc::new(Self {
             leftovers: Leftovers::new(submissions.ack_may_be_lost()),
             submissions,
@@ -110,6 +115,7 @@ impl Bridge {
             clamd,
             sandbox: Sandbox::new(sandbox)?,
             memory: Semaphore::new(budget.min(Semaphore::MAX_PERMITS)),
+            examining: Semaphore::new(settings.workers),
             settings,
         }))
     }
@@ -118,7 +124,7 @@ impl Bridge {
     /// `shutdown`: a bridge that is alive and deaf would show nowhere.
     pub async fn run(self: Arc<Self>, shutdown: CancellationToken) {
         let tasks = TaskTracker::new();
-        for _ in 0..self.settings.workers {
+        for _ in 0..self.settings.workers * UNDER_WAY {
             tasks.spawn(Arc::clone(&self).work(shutdown.clone()));
         }
         tasks.spawn(Arc::clone(&self).test_scanner(shutdown.clone()));

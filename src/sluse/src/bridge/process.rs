@@ -116,6 +116,7 @@ impl Bridge {
 
         let _memory = self.reserve_memory(&received).await?;
         let decision = {
+            let _turn = self.examining.acquire().await.map_err(Waits::ours)?;
             let mut deciding = std::pin::pin!(self.examine_and_decide(&received));
             tokio::select! {
                 decision = &mut deciding => decision?,
