@@ -41,6 +41,16 @@ def wait_for(what, look, seconds=180):
     raise RuntimeError(f"waited in vain until {what}")
 
 
+def remove(folder):
+    """Removes a lab's folder, and what is mounted in it."""
+    with open("/proc/self/mounts") as mounts:
+        places = [line.split()[1] for line in mounts]
+    for place in places:
+        if place.startswith(f"{folder}/"):
+            run("umount", "--lazy", place)
+    run("rm", "-rf", folder)
+
+
 class Network:
     """The switch. Its own address is the portals'."""
 
