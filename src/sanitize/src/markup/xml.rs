@@ -12,6 +12,7 @@
 mod read;
 #[cfg(test)]
 mod second_reader;
+mod spelling;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -25,6 +26,7 @@ use std::rc::Rc;
 use crate::failure::Failure;
 
 pub(crate) use read::{Step, Xml};
+pub(crate) use spelling::is_name;
 pub(crate) use write::Writer;
 
 /// The namespaces that one family of formats tells apart.

@@ -13,7 +13,7 @@ use super::{check_size, decode};
 use crate::failure::Failure;
 use crate::identify::refused_vocabulary;
 use crate::limits::Limits;
-use crate::markup::xml::is_xml_char;
+use crate::markup::xml::{is_name, is_xml_char};
 use crate::report::{Removed, What, is_invisible, plain};
 
 /// Rewrites XML.
@@ -253,19 +253,8 @@ fn is_blank(c: char) -> bool {
     matches!(c, ' ' | '\t' | '\n' | '\r')
 }
 
-/// `Name` of XML 1.0, 2.3.
 fn checked_name(name: &str) -> Result<&str, Failure> {
-    let starts = |c: char| {
-        matches!(c, ':' | '_' | 'A'..='Z' | 'a'..='z' | '\u{c0}'..='\u{d6}' | '\u{d8}'..='\u{f6}' | '\u{f8}'..='\u{2ff}'
-            | '\u{370}'..='\u{37d}' | '\u{37f}'..='\u{1fff}' | '\u{200c}' | '\u{200d}' | '\u{2070}'..='\u{218f}'
-            | '\u{2c00}'..='\u{2fef}' | '\u{3001}'..='\u{d7ff}' | '\u{f900}'..='\u{fdcf}' | '\u{fdf0}'..='\u{fffd}'
-            | '\u{10000}'..='\u{effff}')
-    };
-    let continues = |c: char| {
-        starts(c)
-            || matches!(c, '-' | '.' | '0'..='9' | '\u{b7}' | '\u{300}'..='\u{36f}' | '\u{203f}' | '\u{2040}')
-    };
-    if name.starts_with(starts) && name.chars().all(continues) {
+    if is_name(name) {
         return Ok(name);
     }
     Err(Failure::Malformed(format!("{} is no XML name", plain(name))))
