@@ -178,6 +178,16 @@ class Town:
         listed = console.machine.inside(self.sluse, "quarantine", "ls", "--json", "--config", console.config)
         return [json.loads(line)["id"] for line in listed.splitlines()]
 
+    def decisions(self):
+        """What bridges have on record: the submission and what was decided, by the entry's hash. Every log must be whole."""
+        decided = {}
+        for bridge in self.of("bridge"):
+            run(self.sluse, "audit", "verify", bridge.folder / "audit", "--key", bridge.folder / "public/bridge-sign.pub")
+            for part in (bridge.folder / "audit").glob("*.jsonl"):
+                for entry in map(json.loads, part.read_text().splitlines()):
+                    decided[entry["hash"]] = (entry.get("id"), entry["event"])
+        return decided
+
     def waiting(self):
         """What lies in any queue of either broker."""
         return self.brokers["dmz"].waiting() | self.brokers["secure"].waiting()
