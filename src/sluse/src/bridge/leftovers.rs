@@ -12,6 +12,8 @@ use sluse_envelope::BlobRef;
 
 /// Blobs that wait at most; beyond that the oldest are removed early.
 const MOST: usize = 100_000;
+/// Blobs that are removed together at most.
+const BATCH: usize = 100;
 
 /// Blobs that are removed when their time has come.
 #[derive(Debug)]
@@ -33,12 +35,12 @@ impl Leftovers {
         waiting.extend(blobs.into_iter().map(|blob| (until, blob)));
     }
 
-    /// Blobs whose time has come.
+    /// Up to a hundred blobs whose time has come.
     pub(super) fn due(&self, now: Instant) -> Vec<BlobRef> {
         let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
         let early = waiting.len().saturating_sub(MOST);
         let due = waiting.partition_point(|(until, _)| *until <= now);
-        waiting.drain(..due.max(early)).map(|(_, blob)| blob).collect()
+        waiting.drain(..due.max(early).min(BATCH)).map(|(_, blob)| blob).collect()
     }
 
     /// All of them, for the end.
@@ -69,7 +71,7 @@ mod tests {
     #[test]
     fn what_waits_is_bounded() {
         let (leftovers, now) = (Leftovers::new(Duration::from_secs(600)), Instant::now());
-        leftovers.settled(vec![BlobRef::generate().unwrap(); MOST + 2], now);
-        assert_eq!(leftovers.due(now).len(), 2);
+        leftovers.settled(vec![BlobRef::generate().unwrap(); MOST + BATCH + 2], now);
+        assert_eq!([(); 3].map(|()| leftovers.due(now).len()), [BATCH, 2, 0]);
     }
 }

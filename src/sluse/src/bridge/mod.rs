@@ -14,6 +14,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use futures_util::StreamExt as _;
 use sluse_envelope::BlobRef;
 use tokio::sync::{Semaphore, watch};
 use tokio_util::sync::CancellationToken;
@@ -47,6 +48,10 @@ const UNDER_WAY: usize = 3;
 const LEASE_WAIT: Duration = Duration::from_secs(5);
 /// Time between two looks for blobs of settled submissions that may go.
 const CLEAR_EVERY: Duration = Duration::from_secs(1);
+/// Blobs that are removed at once.
+const CLEAR_AT_ONCE: usize = 8;
+/// Longest time for the last blobs when the bridge ends; what is left then is an orphan.
+const LAST_CLEARING: Duration = Duration::from_secs(10);
 /// Pause of a worker after a first outage; each further one doubles it.
 const SHORTEST_PAUSE: Duration = Duration::from_millis(500);
 /// Longest pause of a worker during an outage.
@@ -132,8 +137,8 @@ impl Bridge {
         tasks.close();
         tracing::info!(workers = self.settings.workers, "bridge is ready");
         tasks.wait().await;
-        self.remove_blobs(self.leftovers.all()).await;
         stores::close_audit(&self.audit).await;
+        let _ = tokio::time::timeout(LAST_CLEARING, self.remove_blobs(self.leftovers.all())).await;
     }
 
     async fn work(self: Arc<Self>, shutdown: CancellationToken) {
@@ -182,7 +187,6 @@ impl Bridge {
                 let settled = self.submissions.ack(receipt).await;
                 if settled.is_ok() {
                     self.leftovers.settled(blobs, Instant::now());
-                    self.remove_blobs(self.leftovers.due(Instant::now())).await;
                 }
                 settled
             }
@@ -206,20 +210,24 @@ impl Bridge {
 
     async fn clear_leftovers(self: Arc<Self>, shutdown: CancellationToken) {
         let _ends_all = shutdown.clone().drop_guard();
-        loop {
-            tokio::select! {
-                () = shutdown.cancelled() => return,
-                () = tokio::time::sleep(CLEAR_EVERY) => self.remove_blobs(self.leftovers.due(Instant::now())).await,
+        let clearing = async {
+            loop {
+                match self.leftovers.due(Instant::now()) {
+                    due if due.is_empty() => tokio::time::sleep(CLEAR_EVERY).await,
+                    due => self.remove_blobs(due).await,
+                }
             }
-        }
+        };
+        shutdown.run_until_cancelled(clearing).await;
     }
 
     async fn remove_blobs(&self, blobs: Vec<BlobRef>) {
-        for blob in blobs {
+        let remove = async |blob| {
             if let Err(cause) = self.dmz_blobs.delete(&blob).await {
                 tracing::warn!(%cause, "a blob of a settled submission stays until orphans are collected");
             }
-        }
+        };
+        futures_util::stream::iter(blobs).for_each_concurrent(CLEAR_AT_ONCE, remove).await;
     }
 }
 

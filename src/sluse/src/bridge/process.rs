@@ -16,7 +16,7 @@ use crate::bridge::quarantine::lost_signature;
 use crate::bridge::receive::{NotReceived, Received, Unusable, receive};
 use crate::id::CodeWord;
 use crate::model::outcome::{AttachmentCode, Outcome, State};
-use crate::queue::Message;
+use crate::queue::{Message, QueueError};
 
 /// An examination that lasts longer is announced to the portal.
 const ANNOUNCE_AFTER: Duration = Duration::from_secs(1);
@@ -47,7 +47,10 @@ pub(super) enum Ended {
 
 impl From<Waits> for Ended {
     fn from(waits: Waits) -> Self {
-        Self::Wait { cause: waits.to_string(), is_outage: !matches!(waits, Waits::Gone(_)) }
+        Self::Wait {
+            cause: waits.to_string(),
+            is_outage: !matches!(waits, Waits::Gone(_) | Waits::OneQueue(_)),
+        }
     }
 }
 
@@ -60,9 +63,12 @@ pub(super) enum Waits {
     /// An attachment is not among the DMZ's blobs.
     #[error("DMZ side: {0}")]
     Gone(String),
-    /// The secure zone's queue or blobs.
+    /// The secure zone's broker or blobs.
     #[error("secure side: {0}")]
     Secure(String),
+    /// One queue of the secure zone, while others may be well.
+    #[error("secure side: {0}")]
+    OneQueue(String),
     /// Scanner or worker.
     #[error("examination: {0}")]
     Examination(String),
@@ -78,6 +84,22 @@ impl Waits {
 
     pub(super) fn secure(cause: impl std::fmt::Display) -> Self {
         Self::Secure(cause.to_string())
+    }
+
+    /// A put into one of the secure zone's queues failed.
+    pub(super) fn secure_queue(cause: QueueError) -> Self {
+        match cause {
+            QueueError::Full | QueueError::Unroutable(_) => Self::OneQueue(cause.to_string()),
+            _ => Self::secure(cause),
+        }
+    }
+
+    /// An attachment could not be had from the DMZ's blobs.
+    pub(super) fn fetch(cause: &FetchError) -> Self {
+        match cause {
+            FetchError::Store(BlobError::Missing(_)) => Self::Gone(cause.to_string()),
+            _ => Self::dmz(cause),
+        }
     }
 
     pub(super) fn ours(cause: impl std::fmt::Display) -> Self {
@@ -114,6 +136,9 @@ impl Bridge {
             return self.set_aside(id, unusable).await;
         }
 
+        // What could not be passed on would be examined, and its copies stored, in vain.
+        self.reports.ready().await.map_err(Waits::secure)?;
+        self.outcomes.ready().await.map_err(Waits::dmz)?;
         let _memory = self.reserve_memory(&received).await?;
         let decision = {
             let _turn = self.examining.acquire().await.map_err(Waits::ours)?;
@@ -121,10 +146,12 @@ impl Bridge {
             tokio::select! {
                 decision = &mut deciding => decision?,
                 () = tokio::time::sleep(ANNOUNCE_AFTER) => {
-                    if let Err(cause) = self.announce(id, State::Examining, Vec::new()).await {
+                    let announcing = self.announce(id, State::Examining, Vec::new());
+                    let (announced, decision) = tokio::join!(announcing, deciding);
+                    if let Err(cause) = announced {
                         tracing::warn!(%id, %cause, "a long examination could not be announced");
                     }
-                    deciding.await?
+                    decision?
                 }
             }
         };
@@ -146,7 +173,7 @@ impl Bridge {
             .examine(received.header.submission, contract, fields, &manifest.attachments)
             .await
             .map_err(|cause| match cause {
-                NoVerdict::Fetch(FetchError::Store(BlobError::Missing(_))) => Waits::Gone(cause.to_string()),
+                NoVerdict::Fetch(cause) => Waits::fetch(&cause),
                 _ => Waits::Examination(cause.to_string()),
             })?;
         Ok(decide(contract, examined))

@@ -55,7 +55,7 @@ impl Bridge {
         };
         let content = zeroize::Zeroizing::new(fitting_json(&mut report).map_err(Waits::ours)?);
         let body = self.seal(id, Direction::Quarantine, &self.settings.quarantine_key, &content)?;
-        self.reports.put(Message { id, body }).await.map_err(Waits::secure)?;
+        self.reports.put(Message { id, body }).await.map_err(Waits::secure_queue)?;
         Ok(())
     }
 
@@ -70,7 +70,7 @@ impl Bridge {
         let mut opening = match Opening::start(&self.dmz_blobs, submission, index, attachment).await {
             Ok(opening) => opening,
             Err(FetchError::Tampered(_)) => return Ok(None),
-            Err(cause) => return Err(Waits::dmz(cause)),
+            Err(cause) => return Err(Waits::fetch(&cause)),
         };
         let place = BlobPlace { submission, index, direction: Direction::Quarantine };
         let mut sealer = BlobSealer::new(&place).map_err(Waits::ours)?;
@@ -82,7 +82,7 @@ impl Bridge {
                 Ok(Some(bytes)) => sealer.update(bytes, &mut sealed).map_err(Waits::ours)?,
                 Ok(None) => break,
                 Err(FetchError::Tampered(_)) => return Ok(None),
-                Err(cause) => return Err(Waits::dmz(cause)),
+                Err(cause) => return Err(Waits::fetch(&cause)),
             }
             writer.write(&sealed).await.map_err(Waits::secure)?;
             sealed.clear();

@@ -52,7 +52,7 @@ impl Bridge {
             .deliveries
             .get(&contract.destination)
             .ok_or_else(|| Waits::ours("no queue for the contract's destination"))?;
-        queue.put(Message { id, body }).await.map_err(Waits::secure)?;
+        queue.put(Message { id, body }).await.map_err(Waits::secure_queue)?;
         Ok(())
     }
 

@@ -23,9 +23,10 @@ impl Bridge {
             return;
         };
         let _ends_all = shutdown.clone().drop_guard();
+        let mut suspicion = self.scanner_fit.subscribe();
         let mut last_told: Option<Instant> = None;
-        loop {
-            let fit = match clamd.self_test().await {
+        while let Some(tested) = shutdown.run_until_cancelled(clamd.self_test()).await {
+            let fit = match tested {
                 Ok(()) => {
                     last_told = None;
                     true
@@ -41,7 +42,9 @@ impl Bridge {
             if self.scanner_fit.send_replace(fit) != fit && fit {
                 tracing::info!("the virus scanner passed its self-test");
             }
-            let mut suspicion = self.scanner_fit.subscribe();
+            if fit && !*suspicion.borrow_and_update() {
+                continue;
+            }
             let pause = if fit { self.settings.self_test_every } else { RETRY };
             tokio::select! {
                 () = shutdown.cancelled() => return,

@@ -156,6 +156,9 @@ pub enum QueueError {
     /// The queue is closed, busy or out of reach; trying again may help.
     #[error("the queue cannot be used now: {0}")]
     Unavailable(Box<dyn std::error::Error + Send + Sync>),
+    /// Nothing takes what is put here: the broker lacks its definitions.
+    #[error("{0}")]
+    Unroutable(Box<dyn std::error::Error + Send + Sync>),
     /// The backend cannot list what waits.
     #[error("a broker lists nothing without taking it; to count, use rabbitmqctl list_queues")]
     NotListed,
@@ -207,6 +210,14 @@ pub trait Queue: Send + Sync {
     /// # Errors
     /// [`QueueError::Stale`], or the queue cannot be used; the message then comes back.
     async fn dead_letter(&self, receipt: LeaseReceipt, reason: &CodeWord) -> Result<(), QueueError>;
+
+    /// Whether a put has a chance now, so that nothing is prepared in vain. `Ok` promises nothing.
+    ///
+    /// # Errors
+    /// The queue cannot be used.
+    async fn ready(&self) -> Result<(), QueueError> {
+        Ok(())
+    }
 
     /// How long after an ack the message may still come back, because the backend lost the ack in a crash.
     fn ack_may_be_lost(&self) -> Duration {

@@ -82,7 +82,7 @@ enum Role {
     Worker,
 }
 
-/// What all workers have in common. No worker changes it, or the kernel would have to copy it.
+/// What all workers have in common. None drops it: the kernel would have to copy what that changes.
 struct Common {
     limits: SandboxLimits,
     filter: Filter,
@@ -91,7 +91,6 @@ struct Common {
 }
 
 fn live(examine: fn(&Rules, &Job, &[u8]) -> Result<(), ChildError>) -> Result<(), ChildError> {
-    // Never dropped: that would change it, and the process ends anyway.
     let common = ManuallyDrop::new(or_tell(set_up())?);
     send(Kind::Ready, NO_FILE, &[])?;
     match fork_workers(&common)? {

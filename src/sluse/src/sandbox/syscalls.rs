@@ -121,3 +121,19 @@ fn masked(argument: u8, mask: u64, value: u64) -> Result<SeccompCondition, Backe
 fn number(value: i32) -> u64 {
     u64::try_from(value).unwrap_or(0)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn filter_of_a_process_names_it_twice_and_nobody_else() {
+        let filter = Filter::compile().unwrap();
+        let named = |program: &BpfProgram, own: pid_t| {
+            program.iter().filter(|instruction| instruction.k == own.cast_unsigned()).count()
+        };
+        let own = 0x12_3456;
+        assert_eq!((named(&filter.0, OWN), named(&filter.0, own)), (2, 0));
+        assert_eq!((named(&filter.of(own), OWN), named(&filter.of(own), own)), (0, 2));
+    }
+}

@@ -66,6 +66,7 @@ impl From<Fault> for QueueError {
     fn from(fault: Fault) -> Self {
         match fault {
             Fault::Full => Self::Full,
+            fault @ Fault::Unroutable { .. } => Self::Unroutable(Box::new(fault)),
             other => Self::Unavailable(Box::new(other)),
         }
     }

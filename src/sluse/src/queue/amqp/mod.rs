@@ -163,6 +163,10 @@ impl Queue for AmqpQueue {
         self.receiver.send_back(receipt, DEAD, Some(reason)).await
     }
 
+    async fn ready(&self) -> Result<(), QueueError> {
+        Ok(self.publisher.ready().await?)
+    }
+
     fn ack_may_be_lost(&self) -> Duration {
         LOST_ACKS
     }

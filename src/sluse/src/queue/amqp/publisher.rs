@@ -81,6 +81,17 @@ impl Publisher {
         timeout(ANSWER, publishing).await.unwrap_or(Err(Fault::Late("confirm a message")))
     }
 
+    /// Whether the broker would take a message now.
+    pub(super) async fn ready(&self) -> Result<(), Fault> {
+        let asking = async {
+            let _slot = self.slots.acquire().await.map_err(|_| Fault::Late("make room"))?;
+            self.line().await
+        };
+        let line = timeout(ANSWER, asking).await.unwrap_or(Err(Fault::Late("make room")))?;
+        self.give_back(line);
+        Ok(())
+    }
+
     /// Sends a message and waits for its confirm.
     async fn send(
         &self,
