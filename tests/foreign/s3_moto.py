@@ -8,7 +8,7 @@ must be signed, and the users' policies are enforced; without, any key may do an
 What the protocol cannot do, for tests to look and to meddle:
     GET  /_uploads/BUCKET          number of unfinished multipart uploads
     GET  /_objects/BUCKET          number of objects
-    POST /_age/BUCKET/SECONDS/KEY  makes an object older
+    POST /_age/BUCKET/SECONDS/KEY  makes an object older; without KEY, all of them
 """
 
 import argparse
@@ -43,8 +43,9 @@ class Application:
         elif path[1] == "_objects":
             answer = str(len(list(self.s3.buckets[path[2]].keys)))
         elif path[1] == "_age":
-            key = self.s3.buckets[path[2]].keys[path[4]]
-            key.last_modified -= datetime.timedelta(seconds=int(path[3]))
+            keys = self.s3.buckets[path[2]].keys
+            for key in [keys[path[4]]] if path[4] else keys.values():
+                key.last_modified -= datetime.timedelta(seconds=int(path[3]))
             answer = "ok"
         else:
             return self.moto(environ, start_response)

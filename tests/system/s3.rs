@@ -80,6 +80,28 @@ async fn a_submission_goes_through_buckets_and_leaves_none_of_its_blobs_there() 
     }
 }
 
+#[tokio::test]
+async fn orphans_in_the_dmz_are_removed_by_the_bridge() {
+    let (mut town, server) = town();
+    town.start("intake");
+    let file = town.file("small.txt", b"Small and plain.");
+    town.portal().submit(&parking("Ada"), &[file], None, |_| {}).await.unwrap();
+    town.terminate("intake");
+    assert_eq!(server.objects("sluse-dmz"), 1);
+
+    // No message names the blob any more.
+    for file in ["queue.db", "queue.db-wal", "queue.db-shm"] {
+        let _ = fs::remove_file(town.at("dmz").join(file));
+    }
+    server.age("sluse-dmz", "", 401 * 86_400);
+    town.start("intake");
+    town.start("bridge");
+    eventually("the orphan is removed", || (server.objects("sluse-dmz") == 0).then_some(()));
+    town.terminate("bridge");
+    town.terminate("intake");
+    assert!(!(town.log("intake") + &town.log("bridge")).contains("orphan"));
+}
+
 #[test]
 fn check_says_what_is_wrong_with_a_bucket_and_shows_no_secret() {
     let (town, mut server) = town();

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use sluse_envelope::{Domain, Signature, SigningKey, VerifyingKey};
+use tokio_util::sync::CancellationToken;
 
 use crate::audit::{AuditError, AuditLog, AuditOptions, Role};
 use crate::blobs::{BlobAddress, BlobError, Blobs, DirectoryBlobs, DirectoryOptions, ORPHAN_AGE, S3Blobs};
@@ -192,6 +193,19 @@ pub(crate) fn retry_delay(enqueued_at: SystemTime) -> Duration {
     (age / 4).clamp(Duration::from_secs(1), Duration::from_secs(60))
 }
 
+/// Collects orphans again and again; stops where it is on `shutdown`.
+pub(crate) async fn keep_collecting_orphans(blobs: &dyn Blobs, shutdown: &CancellationToken) {
+    /// Time between two runs.
+    const PAUSE: Duration = Duration::from_secs(3600);
+    let chore = async {
+        loop {
+            collect_orphans(blobs).await;
+            tokio::time::sleep(PAUSE).await;
+        }
+    };
+    let _: Option<()> = shutdown.run_until_cancelled(chore).await;
+}
+
 /// Removes blobs older than anything that could still name them: see [`crate::blobs`].
 pub(crate) async fn collect_orphans(blobs: &dyn Blobs) {
     /// Blobs removed in one run.
@@ -205,5 +219,29 @@ pub(crate) async fn collect_orphans(blobs: &dyn Blobs) {
             }
         }
         Err(cause) => tracing::warn!(%cause, "orphaned blobs could not be listed"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::sync::Notify;
+
+    use super::*;
+    use crate::blobs::silent::Silent;
+
+    #[tokio::test]
+    async fn who_looks_for_orphans_ends_when_it_is_told() {
+        let asked = Arc::new(Notify::new());
+        let blobs = Silent::new({
+            let asked = Arc::clone(&asked);
+            move || asked.notify_one()
+        });
+        let shutdown = CancellationToken::new();
+        let told = async {
+            asked.notified().await;
+            shutdown.cancel();
+        };
+        let both = async { tokio::join!(keep_collecting_orphans(&blobs, &shutdown), told) };
+        tokio::time::timeout(Duration::from_secs(30), both).await.expect("it goes on");
     }
 }

@@ -26,7 +26,9 @@
 //! - The days between the two are for uploads, and for the clocks of signer, reader, store and collector, which may differ by
 //!   that much. [`S3Blobs`] also takes the store's clock or the collector's, whichever makes the blob younger.
 //! - A blob is never written again and never touched, so its age is that of its writing. Copied or restored, it is younger.
-//! - Collecting twice is fine: names are random and used once, and deleting what is not there is fine.
+//! - The reader of a store collects there: the bridge in the DMZ's, the outlet in the secure zone's. A writer needs no right to
+//!   list: names are random, so that whoever takes over an intake cannot find the blobs of others to delete them.
+//! - Collecting twice, or by several at once, is fine: names are used once, and deleting what is not there is fine.
 //! - Withheld originals are named by reports that are kept for good: their store has no collection. The bridge's configuration
 //!   is refused when it is the same store as one that has.
 
@@ -41,6 +43,8 @@ use crate::id::BlobRef;
 mod contract;
 mod directory;
 mod s3;
+#[cfg(test)]
+pub(crate) mod silent;
 
 pub use directory::{DirectoryBlobs, DirectoryOptions};
 pub use s3::{BadS3Address, PART, PARTS, S3Address, S3Blobs, Secret};

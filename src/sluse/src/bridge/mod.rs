@@ -133,7 +133,8 @@ impl Bridge {
             tasks.spawn(Arc::clone(&self).work(shutdown.clone()));
         }
         tasks.spawn(Arc::clone(&self).test_scanner(shutdown.clone()));
-        tasks.spawn(Arc::clone(&self).clear_leftovers(shutdown));
+        tasks.spawn(Arc::clone(&self).clear_leftovers(shutdown.clone()));
+        tasks.spawn(Arc::clone(&self).clear_orphans(shutdown));
         tasks.close();
         tracing::info!(workers = self.settings.workers, "bridge is ready");
         tasks.wait().await;
@@ -219,6 +220,11 @@ impl Bridge {
             }
         };
         shutdown.run_until_cancelled(clearing).await;
+    }
+
+    async fn clear_orphans(self: Arc<Self>, shutdown: CancellationToken) {
+        let _ends_all = shutdown.clone().drop_guard();
+        stores::keep_collecting_orphans(self.dmz_blobs.as_ref(), &shutdown).await;
     }
 
     async fn remove_blobs(&self, blobs: Vec<BlobRef>) {

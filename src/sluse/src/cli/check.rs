@@ -27,7 +27,7 @@ pub(crate) async fn run(path: &Path) -> Result<Done, CommandError> {
     }
     match &settings {
         AnySettings::Intake(settings) => {
-            check_blobs("blobs", &settings.blobs, settings.min_free_bytes, &[Write, Delete, List]).await?;
+            check_blobs("blobs", &settings.blobs, settings.min_free_bytes, &[Write, Delete]).await?;
             stores::intake_ledger(&settings.ledger).await?;
             if let Some((certificate, key)) = &settings.tls {
                 crate::http::tls_acceptor(certificate, key)?;
@@ -67,7 +67,7 @@ async fn check_blobs(
 }
 
 async fn check_bridge(settings: &crate::config::bridge::Settings) -> Result<(), CommandError> {
-    check_blobs("dmz_blobs", &settings.dmz_blobs, 0, &[Read, Delete]).await?;
+    check_blobs("dmz_blobs", &settings.dmz_blobs, 0, &[Read, Delete, List]).await?;
     check_blobs("secure_blobs", &settings.secure_blobs, 0, &[Write]).await?;
     check_blobs("quarantine_blobs", &settings.quarantine_blobs, 0, &[Write]).await?;
     let limits = SandboxLimits::from(&settings.policy.worker);

@@ -41,7 +41,7 @@ mod receipt;
 mod status;
 mod submit;
 
-/// Time between two runs of forgetting and orphan collection.
+/// Time between two runs of forgetting.
 const HOUSEKEEPING: Duration = Duration::from_secs(3600);
 /// Submissions forgotten at once, so that the ledger is not held up.
 const FORGOTTEN: u32 = 1000;
@@ -123,7 +123,7 @@ impl Intake {
         }
     }
 
-    /// Forgets old ids and removes blobs that no message can name any more; stops where it is on `shutdown`.
+    /// Forgets old ids; stops where it is on `shutdown`.
     async fn keep_house(&self, shutdown: &CancellationToken) {
         let chores = async {
             loop {
@@ -138,7 +138,6 @@ impl Intake {
                         }
                     }
                 }
-                stores::collect_orphans(self.blobs.as_ref()).await;
                 tokio::time::sleep(HOUSEKEEPING).await;
             }
         };

@@ -108,7 +108,7 @@ impl Outlet {
     async fn handle(&self, destination: &Destination, queue: &dyn Queue, leased: Leased) {
         let Leased { message, attempt, receipt, enqueued_at } = leased;
         let id = message.id;
-        let work = self.process(destination, &message.body);
+        let work = self.process(destination, id, &message.body);
         let Some(ended) = while_leased(queue, &receipt, work).await else {
             tracing::warn!(%id, "another outlet has this submission now; left to it");
             return;
@@ -143,8 +143,8 @@ impl Outlet {
         }
     }
 
-    /// Forgets deliveries older than any message can be, and removes blobs that no message can name any more; stops where it
-    /// is on `shutdown`.
+    /// Forgets deliveries older than any message can be, and removes blobs that no message can name any more and tries that
+    /// nobody will deliver; stops where it is on `shutdown`.
     async fn keep_house(self: Arc<Self>, shutdown: CancellationToken) {
         let _ends_all = shutdown.clone().drop_guard();
         let chores = async {
@@ -160,6 +160,7 @@ impl Outlet {
                         }
                     }
                 }
+                self.clear_leftovers().await;
                 stores::collect_orphans(self.blobs.as_ref()).await;
                 tokio::time::sleep(HOUSEKEEPING).await;
             }

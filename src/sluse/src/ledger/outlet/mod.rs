@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!   stage ─▶ staged ──delivered──▶ delivered ──forget_before──▶ gone
+//!               └──── withdraw ─▶ gone
 //! ```
 //!
 //! `staged` is durable before the delivery begins, so that after a crash the outlet knows that a delivery may have
@@ -14,6 +15,9 @@
 //! ever which of the folders is delivered, and both outlets, and any that comes later, try to rename that one. A rename happens
 //! once, whoever asks and however late. So nobody needs a lock or a lease, and one that was stopped for an
 //! hour at any point does no harm. What it takes: outlets that share a ledger share the destinations' folders.
+//!
+//! A delivery that is set aside is withdrawn: by a rename, too, so that it is either delivered or withdrawn. Only then is it
+//! forgotten here, and only then is the folder removed.
 //!
 //! # What counts as the same submission
 //!
@@ -73,6 +77,10 @@ pub trait OutletLedger: fmt::Debug + Send + Sync {
 
     /// Records that the destination has it. `false` when it was never staged.
     async fn delivered(&self, id: SubmissionId) -> Result<bool, LedgerError>;
+
+    /// Forgets that the delivery in the staging folder `folder` is about to begin. `false` when that is not on record, or it was
+    /// delivered.
+    async fn withdraw(&self, id: SubmissionId, folder: &CodeWord) -> Result<bool, LedgerError>;
 
     /// Up to `limit` submissions staged before that time and not delivered, oldest first.
     async fn undelivered(&self, before: SystemTime, limit: u32) -> Result<Vec<SubmissionId>, LedgerError>;

@@ -91,6 +91,15 @@ impl OutletLedger for PostgresOutlet {
         Ok(self.server.row(query).await?.is_some())
     }
 
+    async fn withdraw(&self, id: SubmissionId, folder: &CodeWord) -> Result<bool, LedgerError> {
+        let query = sqlx::query(
+            "DELETE FROM sluse_outlet.delivery WHERE id = $1::uuid AND folder = $2 AND NOT delivered RETURNING 1",
+        )
+        .bind(id_text(id))
+        .bind(word(folder));
+        Ok(self.server.row(query).await?.is_some())
+    }
+
     async fn undelivered(&self, before: SystemTime, limit: u32) -> Result<Vec<SubmissionId>, LedgerError> {
         let query = sqlx::query(
             "SELECT id::text AS id FROM sluse_outlet.delivery

@@ -102,6 +102,19 @@ impl OutletLedger for SqliteOutlet {
         Ok(known > 0)
     }
 
+    async fn withdraw(&self, id: SubmissionId, folder: &CodeWord) -> Result<bool, LedgerError> {
+        let folder = folder.clone();
+        let count = self
+            .database
+            .write(move |connection| {
+                connection
+                    .prepare_cached("DELETE FROM delivery WHERE id = ?1 AND folder = ?2 AND delivered = 0")?
+                    .execute(params![id.as_bytes(), folder.as_str()])
+            })
+            .await?;
+        Ok(count > 0)
+    }
+
     async fn undelivered(&self, before: SystemTime, limit: u32) -> Result<Vec<SubmissionId>, LedgerError> {
         let ids = self
             .database

@@ -32,6 +32,20 @@ async fn first_staging_counts(ledger: Ledger) {
     assert_eq!(ledger.find(id).await.unwrap(), None);
 }
 
+async fn only_what_was_not_delivered_is_withdrawn(ledger: Ledger) {
+    let id = new_id();
+    assert!(!ledger.withdraw(id, &word("a")).await.unwrap());
+    ledger.stage(id, &word("cases"), [1; 32], &word("a")).await.unwrap();
+    assert!(!ledger.withdraw(id, &word("b")).await.unwrap());
+    assert!(ledger.withdraw(id, &word("a")).await.unwrap());
+    assert_eq!(ledger.find(id).await.unwrap(), None);
+    let anew = ledger.stage(id, &word("cases"), [1; 32], &word("b")).await.unwrap();
+    assert_eq!(anew.folder, word("b"));
+    ledger.delivered(id).await.unwrap();
+    assert!(!ledger.withdraw(id, &word("b")).await.unwrap());
+    assert!(ledger.find(id).await.unwrap().unwrap().delivered);
+}
+
 async fn of_many_that_stage_at_once_one_counts(ledger: Ledger) {
     let id = new_id();
     let tasks: Vec<_> = (0..16)
@@ -58,6 +72,7 @@ async fn contract_over_sqlite() {
     let path = dir.path().join("outlet.db");
     let ledger = Arc::new(SqliteOutlet::open(&path).unwrap());
     first_staging_counts(Arc::clone(&ledger) as Ledger).await;
+    only_what_was_not_delivered_is_withdrawn(Arc::clone(&ledger) as Ledger).await;
     of_many_that_stage_at_once_one_counts(Arc::clone(&ledger) as Ledger).await;
     let id = new_id();
     let staged = ledger.stage(id, &word("cases"), [3; 32], &word("a")).await.unwrap();
@@ -69,5 +84,6 @@ async fn contract_over_sqlite() {
 async fn contract_over_postgres() {
     let ledger = Arc::new(PostgresOutlet::open(&migrated(&TABLES, "outlet").await).await.unwrap());
     first_staging_counts(Arc::clone(&ledger) as Ledger).await;
+    only_what_was_not_delivered_is_withdrawn(Arc::clone(&ledger) as Ledger).await;
     of_many_that_stage_at_once_one_counts(ledger).await;
 }

@@ -55,7 +55,7 @@ impl Server {
         self.ask("GET", &format!("/_objects/{bucket}")).parse().unwrap()
     }
 
-    /// Makes an object older.
+    /// Makes an object older, or with the key "" all of the bucket.
     pub(crate) fn age(&self, bucket: &str, key: &str, seconds: u64) {
         assert_eq!(self.ask("POST", &format!("/_age/{bucket}/{seconds}/{key}")), "ok");
     }
