@@ -27,8 +27,8 @@ use crate::bridge::process::Ended;
 use crate::config::bridge::Settings;
 use crate::id::CodeWord;
 use crate::queue::{Leased, Queue, while_leased};
-use crate::sandbox::{Sandbox, SandboxConfig, SandboxLimits};
-use crate::scan::{Clamd, ClamdConfig};
+use crate::sandbox::Sandbox;
+use crate::scan::Clamd;
 use crate::stores;
 use crate::stores::{NONE_AT_ONCE, OUTCOMES, REPORTS, SUBMISSIONS, delivery_queue};
 
@@ -91,18 +91,7 @@ impl Bridge {
             let queue = stores::queue(&secure, &delivery_queue(&contract.destination), NONE_AT_ONCE);
             deliveries.insert(contract.destination.clone(), queue);
         }
-        let clamd = settings.clamd.as_ref().map(|address| {
-            Clamd::new(ClamdConfig {
-                address: address.clone(),
-                max_stream_bytes: settings.clamd_max_stream_bytes,
-                timeout: settings.clamd_timeout,
-                max_concurrent: settings.workers,
-            })
-        });
-        let limits = SandboxLimits::from(&settings.policy.worker);
-        let schemas = settings.contracts.iter().map(|contract| contract.schema.clone()).collect();
-        let rules = Arc::from(settings.yara_rules.as_str());
-        let sandbox = SandboxConfig { schemas, ..SandboxConfig::new(limits, rules) };
+        let clamd = settings.scanner();
         let budget = usize::try_from(settings.memory_budget_bytes >> 10).unwrap_or(Semaphore::MAX_PERMITS);
         let at_once = settings.workers * UNDER_WAY;
         let submissions = stores::queue(&dmz, &CodeWord::constant(SUBMISSIONS), at_once);
@@ -118,7 +107,7 @@ impl Bridge {
             audit: stores::audit(&settings.audit, Role::Bridge, &settings.signing_key)?,
             scanner_fit: watch::Sender::new(clamd.is_none()),
             clamd,
-            sandbox: Sandbox::new(sandbox)?,
+            sandbox: Sandbox::new(settings.sandbox())?,
             memory: Semaphore::new(budget.min(Semaphore::MAX_PERMITS)),
             examining: Semaphore::new(settings.workers),
             settings,

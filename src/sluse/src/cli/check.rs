@@ -6,8 +6,7 @@ use crate::blobs::Access::{self, Delete, List, Read, Write};
 use crate::blobs::BlobAddress;
 use crate::cli::{CommandError, Done};
 use crate::config::AnySettings;
-use crate::sandbox::{Sandbox, SandboxConfig, SandboxLimits, Task};
-use crate::scan::{Clamd, ClamdConfig};
+use crate::sandbox::{Sandbox, Task};
 use crate::stores;
 
 pub(crate) async fn run(path: &Path) -> Result<Done, CommandError> {
@@ -70,17 +69,10 @@ async fn check_bridge(settings: &crate::config::bridge::Settings) -> Result<(), 
     check_blobs("dmz_blobs", &settings.dmz_blobs, 0, &[Read, Delete, List]).await?;
     check_blobs("secure_blobs", &settings.secure_blobs, 0, &[Write]).await?;
     check_blobs("quarantine_blobs", &settings.quarantine_blobs, 0, &[Write]).await?;
-    let limits = SandboxLimits::from(&settings.policy.worker);
-    let sandbox = Sandbox::new(SandboxConfig::new(limits, settings.yara_rules.as_str().into()))?;
+    let sandbox = Sandbox::new(settings.sandbox())?;
     while sandbox.start(Task::default()).await?.next().await?.is_some() {}
-    println!("ok  sandboxed workers start, and the YARA rules compile");
-    if let Some(address) = &settings.clamd {
-        let clamd = Clamd::new(ClamdConfig {
-            address: address.clone(),
-            max_stream_bytes: settings.clamd_max_stream_bytes,
-            timeout: settings.clamd_timeout,
-            max_concurrent: 1,
-        });
+    println!("ok  sandboxed workers start; YARA rules and schemas compile");
+    if let Some(clamd) = settings.scanner() {
         clamd.self_test().await.map_err(|cause| format!("clamd: {cause}"))?;
         println!("ok  clamd finds EICAR: {}", clamd.engine().await?);
         clamd.size_test().await.map_err(|cause| format!("clamd_max_stream_bytes: {cause}"))?;

@@ -13,7 +13,8 @@ use crate::config::{ConfigError, Source, address, keys};
 use crate::contract::Contracts;
 use crate::policy::{Policy, yara_rules};
 use crate::queue::QueueAddress;
-use crate::scan::{AddressError, ClamdAddress};
+use crate::sandbox::{SandboxConfig, SandboxLimits};
+use crate::scan::{AddressError, Clamd, ClamdAddress, ClamdConfig};
 
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -133,6 +134,24 @@ pub struct Settings {
 }
 
 impl Settings {
+    /// The virus scanner, where one is named.
+    pub(crate) fn scanner(&self) -> Option<Clamd> {
+        let config = ClamdConfig {
+            address: self.clamd.clone()?,
+            max_stream_bytes: self.clamd_max_stream_bytes,
+            timeout: self.clamd_timeout,
+            max_concurrent: self.workers,
+        };
+        Some(Clamd::new(config))
+    }
+
+    /// How workers are made; their schemas are the contracts', in their order.
+    pub(crate) fn sandbox(&self) -> SandboxConfig {
+        let limits = SandboxLimits::from(&self.policy.worker);
+        let schemas = self.contracts.iter().map(|contract| contract.schema.clone()).collect();
+        SandboxConfig { schemas, ..SandboxConfig::new(limits, self.yara_rules.as_str().into()) }
+    }
+
     /// Reads and checks the file, the keys and the rules that it names.
     ///
     /// # Errors

@@ -22,7 +22,8 @@ use super::evidence::{self, Known};
 use super::keeper::Keeper;
 use super::memory::SealedMemory;
 use super::protocol::{
-    FileTask, HEADER_BYTES, Header, Kind, MAX_FIELDS_BYTES, MAX_REPORT_BYTES, MAX_TEXT_BYTES, NO_FILE, Setup,
+    FileTask, HEADER_BYTES, Header, Kind, MAX_FIELDS_BYTES, MAX_REPORT_BYTES, MAX_SETUP_BYTES,
+    MAX_TEXT_BYTES, NO_FILE, Setup,
 };
 use super::stem::Started;
 use crate::schema::FieldError;
@@ -218,6 +219,9 @@ impl Sandbox {
         limits.check().map_err(|(key, least)| StartError::Limits { key, least })?;
         let setup = serde_json::to_vec(&Setup { limits, rules: rules.to_string(), schemas })
             .map_err(|cause| StartError::Spawn(cause.into()))?;
+        if setup.len() as u64 > MAX_SETUP_BYTES {
+            return Err(StartError::SetUp("YARA rules and schemas are over 64 MiB together".to_owned()));
+        }
         Ok(Self { keeper: Keeper::new(exe, setup).map_err(StartError::Spawn)?, limits })
     }
 

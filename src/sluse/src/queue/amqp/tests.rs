@@ -232,7 +232,7 @@ async fn unroutable_message_is_never_taken_for_stored(broker: &Broker) {
             }
             Err(cause) => {
                 assert!(n.is_multiple_of(3), "{n}: {cause}");
-                assert!(matches!(cause, QueueError::Unavailable(_)), "{cause}");
+                assert!(matches!(cause, QueueError::Unroutable(_)), "{cause}");
                 assert!(cause.to_string().contains("no queue on the broker takes"), "{cause}");
             }
         }
