@@ -130,7 +130,7 @@ pub fn open_report(settings: &Settings, sealed: &[u8]) -> Result<QuarantineRepor
 }
 
 #[cfg(test)]
-mod tests {
+pub(crate) mod tests {
     use sluse_envelope::key_file::{read_private, read_public};
     use sluse_envelope::{PublicKey, Sealing, SigningKey, SubmissionId, UnixMillis};
 
@@ -140,15 +140,15 @@ mod tests {
     use crate::setup::{Zone, zone};
 
     /// A console of a secure zone that was just made, and what the bridge seals its reports with.
-    struct Secure {
+    pub(crate) struct Secure {
         console: Arc<Console>,
-        bridge: SigningKey,
+        pub(crate) bridge: SigningKey,
         quarantine: PublicKey,
         _folder: tempfile::TempDir,
     }
 
     impl Secure {
-        async fn new() -> Self {
+        pub(crate) async fn new() -> Self {
             let folder = tempfile::tempdir().unwrap();
             let (bridge, secure) = (folder.path().join("bridge"), folder.path().join("secure"));
             zone(Zone::Bridge, &bridge, &[]).unwrap();
@@ -162,7 +162,20 @@ mod tests {
             }
         }
 
-        fn report(&self, submission: SubmissionId, sealer: &SigningKey) -> Vec<u8> {
+        pub(crate) fn settings(&self) -> &Settings {
+            &self.console.settings
+        }
+
+        pub(crate) fn reports(&self) -> &dyn Reports {
+            self.console.ledger.as_ref()
+        }
+
+        pub(crate) fn report(
+            &self,
+            submission: SubmissionId,
+            content: &[u8],
+            sealer: &SigningKey,
+        ) -> Vec<u8> {
             let sealing = Sealing {
                 direction: Direction::Quarantine,
                 submission,
@@ -170,7 +183,7 @@ mod tests {
                 recipient: &self.quarantine,
                 sealer,
             };
-            sealing.seal(b"{}").unwrap()
+            sealing.seal(content).unwrap()
         }
 
         /// Takes a report that is queued under `id`; why it was set aside, if it was.
@@ -190,15 +203,15 @@ mod tests {
     async fn a_signed_report_under_another_id_does_not_take_the_place_of_the_real_one() {
         let secure = Secure::new().await;
         let (id, other) = (new_id(), new_id());
-        let of_other = secure.report(other, &secure.bridge);
+        let of_other = secure.report(other, b"{}", &secure.bridge);
         assert_eq!(secure.take(id, of_other).await.as_deref(), Some("queued_as_another_submission"));
         assert!(secure.console.ledger.find(id).await.unwrap().is_none());
 
-        let forged = secure.report(other, &SigningKey::generate().unwrap());
+        let forged = secure.report(other, b"{}", &SigningKey::generate().unwrap());
         assert_eq!(secure.take(other, forged).await.as_deref(), Some("not_signed_by_a_listed_bridge"));
 
         let id = new_id();
-        let real = secure.report(id, &secure.bridge);
+        let real = secure.report(id, b"{}", &secure.bridge);
         assert_eq!(secure.take(id, real.clone()).await, None);
         assert_eq!(secure.console.ledger.find(id).await.unwrap().unwrap().1, real);
     }
