@@ -46,9 +46,9 @@ pub enum TlsError {
         /// What is wrong.
         cause: String,
     },
-    /// The key's file cannot be used.
+    /// A file cannot be used.
     #[error(transparent)]
-    Secret(#[from] SecretFileError),
+    File(#[from] SecretFileError),
     /// Certificate and key do not fit each other, or are of a kind that is not known.
     #[error("certificate and key cannot be used together: {0}")]
     Pair(rustls::Error),
@@ -60,9 +60,8 @@ pub enum TlsError {
 /// When a file or the pair cannot be used.
 pub fn tls_acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsError> {
     let pem = |path: &Path, cause: String| TlsError::Pem { path: path.display().to_string(), cause };
-    let chain = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect)
-        .map_err(|cause| pem(certificate, cause.to_string()))?;
+    let chain: Result<_, _> = CertificateDer::pem_slice_iter(&secret_file::public(certificate)?).collect();
+    let chain = chain.map_err(|cause| pem(certificate, cause.to_string()))?;
     let private = secret_file::secret(key)?;
     let private = PrivateKeyDer::from_pem_slice(&private).map_err(|cause| pem(key, cause.to_string()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -245,7 +244,11 @@ mod tests {
             std::fs::set_permissions(&key, std::fs::Permissions::from_mode(mode)).unwrap();
             tls_acceptor(&certificate, &key).err().unwrap()
         };
-        assert!(matches!(told(0o644), TlsError::Secret(SecretFileError::OpenToOthers { .. })));
+        assert!(matches!(told(0o644), TlsError::File(SecretFileError::OpenToOthers { .. })));
         assert!(matches!(told(0o600), TlsError::Pem { .. }), "read, and holds no key");
+        std::fs::write(&certificate, vec![b'a'; 257 << 10]).unwrap();
+        assert!(
+            matches!(told(0o600), TlsError::File(SecretFileError::NotSmall(path)) if path == certificate)
+        );
     }
 }
