@@ -217,7 +217,8 @@ mod tests {
         let mut slow = served.slow_sender().await;
         served.shutdown.cancel();
         // Nobody listens any more, though the only slot is still taken.
-        while TcpStream::connect(served.address).await.is_ok() {}
+        let refused = async { while TcpStream::connect(served.address).await.is_ok() {} };
+        tokio::time::timeout(HEAD_TIMEOUT, refused).await.unwrap();
         slow.write_all(b"b").await.unwrap();
         let mut answer = String::new();
         slow.take(1000).read_to_string(&mut answer).await.unwrap();
