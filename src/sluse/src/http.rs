@@ -5,7 +5,7 @@
 //! for a short while (a lingering close).
 
 use std::future::poll_fn;
-use std::net::SocketAddr;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +17,8 @@ use hyper_util::service::TowerToHyperService;
 use rustls_pki_types::pem::PemObject as _;
 use rustls_pki_types::{CertificateDer, PrivateKeyDer};
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
-use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio_rustls::TlsAcceptor;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
@@ -31,6 +31,9 @@ const MAX_CONNECTIONS: usize = 1024;
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
 /// Longest time that leftovers of a refused request are discarded.
 const LINGER: Duration = Duration::from_secs(2);
+/// Longest time that requests under way have to end after a shutdown: a sender that trickles would hold it for ever. What
+/// follows must fit between this and the unit's `TimeoutStopSec`.
+pub(crate) const DRAIN: Duration = Duration::from_secs(50);
 
 /// Why a certificate cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -43,9 +46,9 @@ pub enum TlsError {
         /// What is wrong.
         cause: String,
     },
-    /// The key's file cannot be used.
+    /// A file cannot be used.
     #[error(transparent)]
-    Secret(#[from] SecretFileError),
+    File(#[from] SecretFileError),
     /// Certificate and key do not fit each other, or are of a kind that is not known.
     #[error("certificate and key cannot be used together: {0}")]
     Pair(rustls::Error),
@@ -57,9 +60,8 @@ pub enum TlsError {
 /// When a file or the pair cannot be used.
 pub fn tls_acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsError> {
     let pem = |path: &Path, cause: String| TlsError::Pem { path: path.display().to_string(), cause };
-    let chain = CertificateDer::pem_file_iter(certificate)
-        .and_then(Iterator::collect)
-        .map_err(|cause| pem(certificate, cause.to_string()))?;
+    let chain: Result<_, _> = CertificateDer::pem_slice_iter(&secret_file::public(certificate)?).collect();
+    let chain = chain.map_err(|cause| pem(certificate, cause.to_string()))?;
     let private = secret_file::secret(key)?;
     let private = PrivateKeyDer::from_pem_slice(&private).map_err(|cause| pem(key, cause.to_string()))?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -72,22 +74,33 @@ pub fn tls_acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsEr
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// Serves `router` until `shutdown`, then finishes the requests that are under way.
+/// Serves `router` until `shutdown`, then finishes the requests that are under way, [`DRAIN`] at most.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,
     router: Router,
     shutdown: CancellationToken,
 ) {
-    let connections = TaskTracker::new();
     let slots = Arc::new(Semaphore::new(MAX_CONNECTIONS));
+    serve_within(listener, tls, router, shutdown, slots, DRAIN).await;
+}
+
+async fn serve_within(
+    listener: TcpListener,
+    tls: Option<TlsAcceptor>,
+    router: Router,
+    shutdown: CancellationToken,
+    slots: Arc<Semaphore>,
+    drain: Duration,
+) {
+    let connections = TaskTracker::new();
+    let too_late = CancellationToken::new();
     loop {
-        let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { break };
         let accepted = tokio::select! {
             () = shutdown.cancelled() => break,
-            accepted = listener.accept() => accepted,
+            accepted = accept(&listener, &slots) => accepted,
         };
-        let (stream, _peer): (_, SocketAddr) = match accepted {
+        let (slot, stream) = match accepted {
             Ok(accepted) => accepted,
             Err(cause) => {
                 // Out of descriptors or a connection that was gone again: neither is mended by stopping.
@@ -97,7 +110,7 @@ pub async fn serve(
             }
         };
         let (tls, router, shutdown) = (tls.clone(), router.clone(), shutdown.clone());
-        connections.spawn(async move {
+        let serving = async move {
             let _slot = slot;
             let _ = stream.set_nodelay(true);
             match tls {
@@ -108,10 +121,27 @@ pub async fn serve(
                     Err(_) => tracing::debug!("TLS handshake timed out"),
                 },
             }
-        });
+        };
+        connections.spawn(too_late.clone().run_until_cancelled_owned(serving));
     }
+    // Whoever comes now is refused at once, and can ask another instance.
+    drop(listener);
     connections.close();
-    connections.wait().await;
+    if tokio::time::timeout(drain, connections.wait()).await.is_err() {
+        tracing::warn!(connections = connections.len(), "requests that did not end in time were cut off");
+        too_late.cancel();
+        connections.wait().await;
+    }
+}
+
+/// The next connection, once there is room for it.
+async fn accept(
+    listener: &TcpListener,
+    slots: &Arc<Semaphore>,
+) -> io::Result<(OwnedSemaphorePermit, TcpStream)> {
+    let slot = Arc::clone(slots).acquire_owned().await.map_err(io::Error::other)?;
+    let (stream, _peer) = listener.accept().await?;
+    Ok((slot, stream))
 }
 
 async fn connection<S>(stream: S, router: Router, shutdown: CancellationToken)
@@ -148,6 +178,63 @@ mod tests {
 
     use super::*;
 
+    /// A server of one slot that reads each request to its end.
+    struct Served {
+        address: std::net::SocketAddr,
+        shutdown: CancellationToken,
+        slots: Arc<Semaphore>,
+        ended: tokio::task::JoinHandle<()>,
+    }
+
+    impl Served {
+        async fn new(drain: Duration) -> Self {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let address = listener.local_addr().unwrap();
+            let (shutdown, slots) = (CancellationToken::new(), Arc::new(Semaphore::new(1)));
+            let router = Router::new().route("/", axum::routing::post(|body: String| async { body }));
+            let serving = serve_within(listener, None, router, shutdown.clone(), Arc::clone(&slots), drain);
+            Self { address, shutdown, slots, ended: tokio::spawn(serving) }
+        }
+
+        /// Has sent half of its request, and holds the slot.
+        async fn slow_sender(&self) -> TcpStream {
+            let mut stream = TcpStream::connect(self.address).await.unwrap();
+            let head = "POST / HTTP/1.1\r\nHost: a\r\nExpect: 100-continue\r\nContent-Length: 2\r\n\r\n";
+            stream.write_all(head.as_bytes()).await.unwrap();
+            // The handler waits for the body: the request is under way.
+            let mut told = [0; 25];
+            stream.read_exact(&mut told).await.unwrap();
+            assert_eq!(&told, b"HTTP/1.1 100 Continue\r\n\r\n");
+            assert_eq!(self.slots.available_permits(), 0);
+            stream.write_all(b"a").await.unwrap();
+            stream
+        }
+    }
+
+    #[tokio::test]
+    async fn a_shutdown_is_heard_while_every_slot_is_taken_and_the_request_is_finished() {
+        let served = Served::new(DRAIN).await;
+        let mut slow = served.slow_sender().await;
+        served.shutdown.cancel();
+        // Nobody listens any more, though the only slot is still taken.
+        let refused = async { while TcpStream::connect(served.address).await.is_ok() {} };
+        tokio::time::timeout(HEAD_TIMEOUT, refused).await.unwrap();
+        slow.write_all(b"b").await.unwrap();
+        let mut answer = String::new();
+        slow.take(1000).read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 200") && answer.ends_with("ab"), "{answer}");
+        served.ended.await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_sender_that_trickles_does_not_hold_up_the_end() {
+        let served = Served::new(Duration::from_millis(50)).await;
+        let slow = served.slow_sender().await;
+        served.shutdown.cancel();
+        tokio::time::timeout(HEAD_TIMEOUT, served.ended).await.unwrap().unwrap();
+        drop(slow);
+    }
+
     #[test]
     fn a_key_that_others_can_read_is_not_served_with() {
         let dir = tempfile::tempdir().unwrap();
@@ -158,7 +245,11 @@ mod tests {
             std::fs::set_permissions(&key, std::fs::Permissions::from_mode(mode)).unwrap();
             tls_acceptor(&certificate, &key).err().unwrap()
         };
-        assert!(matches!(told(0o644), TlsError::Secret(SecretFileError::OpenToOthers { .. })));
+        assert!(matches!(told(0o644), TlsError::File(SecretFileError::OpenToOthers { .. })));
         assert!(matches!(told(0o600), TlsError::Pem { .. }), "read, and holds no key");
+        std::fs::write(&certificate, vec![b'a'; 257 << 10]).unwrap();
+        assert!(
+            matches!(told(0o600), TlsError::File(SecretFileError::NotSmall(path)) if path == certificate)
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! Small files that a configuration names: certificates, and secrets that nobody but their owner may reach.
 
-use std::fs::File;
+use std::fs::OpenOptions;
 use std::io::{self, Read as _};
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
 use sluse_envelope::key_file::is_private;
@@ -61,13 +61,17 @@ pub(crate) fn public(path: &Path) -> Result<Vec<u8>, SecretFileError> {
 
 fn read(path: &Path, is_secret: bool) -> Result<Zeroizing<Vec<u8>>, SecretFileError> {
     let failed = |cause| SecretFileError::Read { path: path.to_owned(), cause };
-    let file = File::open(path).map_err(failed)?;
+    // A pipe that nobody writes to would be waited for; it is refused below.
+    let file = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path).map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
+    if !metadata.is_file() {
+        return Err(SecretFileError::NotSmall(path.to_owned()));
+    }
     if is_secret && !is_private(&metadata) {
         let mode = metadata.permissions().mode() & 0o7777;
         return Err(SecretFileError::OpenToOthers { path: path.to_owned(), mode });
     }
-    if !metadata.is_file() || metadata.len() > MAX_BYTES {
+    if metadata.len() > MAX_BYTES {
         return Err(SecretFileError::NotSmall(path.to_owned()));
     }
     // Room for one byte too many, so that the buffer is never moved and a copy left behind.
@@ -102,5 +106,17 @@ mod tests {
         assert!(told(&vec![b'a'; 257 << 10], 0o600).unwrap_err().contains("256 KiB"));
         assert!(public(dir.path()).unwrap_err().to_string().contains("256 KiB"));
         assert!(public(&dir.path().join("gone")).unwrap_err().to_string().starts_with("cannot read"));
+    }
+
+    #[test]
+    fn a_pipe_without_a_writer_does_not_hold_up_the_start() {
+        use rustix::fs::{CWD, FileType, Mode, mknodat};
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("pipe");
+        mknodat(CWD, &path, FileType::Fifo, Mode::RUSR | Mode::WUSR, 0).unwrap();
+        let (told, telling) = std::sync::mpsc::channel();
+        std::thread::spawn(move || told.send([secret(&path).err(), public(&path).err()]));
+        let both = telling.recv_timeout(std::time::Duration::from_secs(15)).unwrap();
+        assert!(both.iter().all(|told| matches!(told, Some(SecretFileError::NotSmall(_)))), "{both:?}");
     }
 }

@@ -120,9 +120,73 @@ pub(crate) fn blobs(
     .map_err(|bad| source.wrong(key, bad.to_string()))
 }
 
-fn path_after(source: &Source, key: &'static str, text: &str, scheme: &str) -> Result<PathBuf, ConfigError> {
+/// The path in a text such as `sqlite:PATH`. Whoever writes a server there may have written its password too, so an error
+/// names the scheme alone.
+pub(crate) fn path_after(
+    source: &Source,
+    key: &'static str,
+    text: &str,
+    scheme: &str,
+) -> Result<PathBuf, ConfigError> {
     match text.strip_prefix(scheme) {
-        Some(path) if !path.is_empty() => Ok(source.resolve(path.as_ref())),
-        _ => Err(source.wrong(key, format!("{text:?} is not {scheme} followed by a path"))),
+        Some(path) if !path.is_empty() => return Ok(source.resolve(path.as_ref())),
+        _ => {}
+    }
+    Err(match text.split_once("://") {
+        Some((other, _)) if is_scheme(other) => {
+            let hint = format!("a server is written as a table: [{key}] with url = \"{other}://…\"");
+            source.wrong(key, format!("{other}: is not {scheme} followed by a path; {hint}"))
+        }
+        _ => source.wrong(key, format!("is not {scheme} followed by a path")),
+    })
+}
+
+/// Whether it is a scheme as in RFC 3986 section 3.1, and of a length that schemes have.
+fn is_scheme(text: &str) -> bool {
+    let is_of_scheme = |b: u8| b.is_ascii_alphanumeric() || b"+-.".contains(&b);
+    text.len() <= 16 && text.starts_with(|c: char| c.is_ascii_alphabetic()) && text.bytes().all(is_of_scheme)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, Deserialize)]
+    struct Example {
+        at: Written,
+    }
+
+    #[test]
+    fn a_server_written_as_text_is_told_without_its_password() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("example.toml");
+        let refused = |text: &str| {
+            std::fs::write(&file, format!("at = {text:?}")).unwrap();
+            let read = || Source::read::<Example>(&file).unwrap();
+            let ((source, queued), (_, stored)) = (read(), read());
+            let queue = queue(&source, "queue", queued.at).unwrap_err().to_string();
+            let blobs = blobs(&source, "blobs", stored.at).unwrap_err().to_string();
+            assert!(!queue.contains("geheim") && !blobs.contains("geheim"), "{queue} {blobs}");
+            assert!(queue.contains("is not sqlite: followed by a path"), "{queue}");
+            assert!(blobs.contains("is not dir: followed by a path"), "{blobs}");
+            queue
+        };
+        let told = refused("amqps://user:geheim@broker/v");
+        assert!(told.contains("amqps: is not sqlite:"), "{told}");
+        assert!(told.contains("a server is written as a table: [queue] with url = \"amqps://…\""), "{told}");
+        assert!(refused("s3://geheim").contains("table"));
+        for other in ["geheim", "geheim:x", "a:geheim://x", "1geheim://x", "", "sqlite", "dir", "://geheim"] {
+            assert!(!refused(other).contains("table"), "{other}");
+        }
+    }
+
+    #[test]
+    fn a_path_is_beside_the_configuration() {
+        let dir = tempfile::tempdir().unwrap();
+        let file = dir.path().join("example.toml");
+        std::fs::write(&file, "at = \"dir:blobs\"").unwrap();
+        let (source, example): (_, Example) = Source::read(&file).unwrap();
+        let read = blobs(&source, "blobs", example.at).unwrap();
+        assert!(matches!(read, BlobAddress::Directory(path) if path == dir.path().join("blobs")));
     }
 }

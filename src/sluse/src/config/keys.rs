@@ -67,7 +67,8 @@ pub(crate) fn certificates(
     path: &Path,
 ) -> Result<Vec<CertificateDer<'static>>, ConfigError> {
     let path = source.resolve(path);
-    let all: Result<Vec<_>, _> = CertificateDer::pem_file_iter(&path).and_then(Iterator::collect);
+    let bytes = secret_file::public(&path).map_err(|cause| source.wrong(key, format!("ca_file: {cause}")))?;
+    let all: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
     match all {
         Ok(all) if !all.is_empty() => Ok(all),
         Ok(_) => Err(source.wrong(key, format!("ca_file: {} holds no certificate", path.display()))),

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use crate::config::address::Written;
+use crate::config::address::{Written, path_after};
 use crate::config::{ConfigError, Source};
 use crate::ledger::LedgerAddress;
 use crate::ledger::postgres::{MAX_CONNECTIONS, ServerAddress};
@@ -29,17 +29,7 @@ fn max_connections() -> u64 {
 /// Reads and checks the key `ledger`, and the files that it names.
 pub(crate) fn ledger(source: &Source, written: Written) -> Result<LedgerAddress, ConfigError> {
     match written {
-        Written::Local(text) => {
-            if text.starts_with("postgres:") || text.starts_with("postgresql:") {
-                return Err(
-                    source.wrong("ledger", "a server is written as a table: [ledger] with url = \"…\"")
-                );
-            }
-            match text.strip_prefix("sqlite:") {
-                Some(path) if !path.is_empty() => Ok(LedgerAddress::Sqlite(source.resolve(path.as_ref()))),
-                _ => Err(source.wrong("ledger", format!("{text:?} is not sqlite: followed by a path"))),
-            }
-        }
+        Written::Local(text) => path_after(source, "ledger", &text, "sqlite:").map(LedgerAddress::Sqlite),
         Written::Server(table) => {
             let table: Table = Written::server(source, "ledger", table)?;
             Ok(LedgerAddress::Postgres(Box::new(server(source, &table)?)))
@@ -119,8 +109,8 @@ mod tests {
     fn what_does_not_fit_is_refused_with_its_key() {
         let with = |rest: &str| format!("[ledger]\nurl = \"postgres://u@db/d\"\n{rest}");
         for (text, said) in [
-            ("ledger = \"a.db\"".to_owned(), "ledger: \"a.db\" is not sqlite:"),
-            ("ledger = \"postgres://u@db/d\"".to_owned(), "a server is written as a table"),
+            ("ledger = \"a.db\"".to_owned(), "ledger: is not sqlite:"),
+            ("ledger = \"postgres://u:geheim@db/d\"".to_owned(), "a server is written as a table: [ledger]"),
             ("[ledger]\nurl = \"postgres://u:geheim@db/d\"".to_owned(), "ledger.url: has a password in it"),
             (with(""), "ledger.password_file: is missing"),
             (with("password_file = \"open\""), "has mode 0644"),

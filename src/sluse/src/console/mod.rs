@@ -81,12 +81,21 @@ impl Console {
         self.ledger.close().await;
     }
 
-    /// Keeps a report as it is, once its signature is a listed bridge's.
+    /// Keeps a report as it is, once its signature is a listed bridge's and it is the report of the submission that it is
+    /// queued as: under another's id it would take the place of that one's own.
     async fn take(&self, leased: Leased) {
         let id = leased.message.id;
-        let signed = SealedMessage::parse(&leased.message.body)
-            .is_ok_and(|message| message.verify(&self.settings.bridge_keys).is_ok());
-        let settled = if signed {
+        let fault = match SealedMessage::parse(&leased.message.body)
+            .map(|it| it.verify(&self.settings.bridge_keys))
+        {
+            Ok(Ok(report)) if report.header().submission == id => None,
+            Ok(Ok(_)) => Some("queued_as_another_submission"),
+            Ok(Err(_)) | Err(_) => Some("not_signed_by_a_listed_bridge"),
+        };
+        let settled = if let Some(code) = fault {
+            tracing::error!(%id, code, "a report was set aside");
+            self.reports.dead_letter(leased.receipt, &CodeWord::constant(code)).await
+        } else {
             match self.ledger.put(id, leased.message.body).await {
                 Ok(_) => {
                     tracing::info!(%id, "quarantine report kept");
@@ -97,11 +106,6 @@ impl Console {
                     self.reports.nack(leased.receipt, RETRY).await
                 }
             }
-        } else {
-            tracing::error!(%id, "a report that no listed bridge signed was set aside");
-            self.reports
-                .dead_letter(leased.receipt, &CodeWord::constant("not_signed_by_a_listed_bridge"))
-                .await
         };
         if let Err(cause) = settled {
             tracing::warn!(%id, %cause, "a report will be read again");
@@ -123,4 +127,92 @@ pub fn open_report(settings: &Settings, sealed: &[u8]) -> Result<QuarantineRepor
         .map_err(|cause| sealed_error(&cause))?;
     serde_json::from_slice(opened.content())
         .map_err(|cause| ReportError::Content { line: cause.line(), column: cause.column() })
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use sluse_envelope::key_file::{read_private, read_public};
+    use sluse_envelope::{PublicKey, Sealing, SigningKey, SubmissionId, UnixMillis};
+
+    use super::*;
+    use crate::id::tests::new_id;
+    use crate::queue::Message;
+    use crate::setup::{Zone, zone};
+
+    /// A console of a secure zone that was just made, and what the bridge seals its reports with.
+    pub(crate) struct Secure {
+        console: Arc<Console>,
+        pub(crate) bridge: SigningKey,
+        quarantine: PublicKey,
+        _folder: tempfile::TempDir,
+    }
+
+    impl Secure {
+        pub(crate) async fn new() -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let (bridge, secure) = (folder.path().join("bridge"), folder.path().join("secure"));
+            zone(Zone::Bridge, &bridge, &[]).unwrap();
+            zone(Zone::Secure, &secure, &[bridge.join("public")]).unwrap();
+            let settings = Settings::load(&secure.join("console.toml")).unwrap();
+            Self {
+                console: Console::open(settings).await.unwrap(),
+                bridge: read_private(&bridge.join("keys/bridge-sign.key"), None).unwrap(),
+                quarantine: read_public(&secure.join("public/quarantine-seal.pub")).unwrap(),
+                _folder: folder,
+            }
+        }
+
+        pub(crate) fn settings(&self) -> &Settings {
+            &self.console.settings
+        }
+
+        pub(crate) fn reports(&self) -> &dyn Reports {
+            self.console.ledger.as_ref()
+        }
+
+        pub(crate) fn report(
+            &self,
+            submission: SubmissionId,
+            content: &[u8],
+            sealer: &SigningKey,
+        ) -> Vec<u8> {
+            let sealing = Sealing {
+                direction: Direction::Quarantine,
+                submission,
+                created: UnixMillis::now(),
+                recipient: &self.quarantine,
+                sealer,
+            };
+            sealing.seal(content).unwrap()
+        }
+
+        /// Takes a report that is queued under `id`; why it was set aside, if it was.
+        async fn take(&self, id: SubmissionId, body: Vec<u8>) -> Option<String> {
+            let reports = &self.console.reports;
+            reports.put(Message { id, body }).await.unwrap();
+            for leased in reports.lease(1, Duration::ZERO).await.unwrap() {
+                self.console.take(leased).await;
+            }
+            assert_eq!(reports.depth().await.unwrap().ready, 0);
+            let dead = reports.dead_letters(10).await.unwrap();
+            dead.into_iter().find(|dead| dead.id == id).map(|dead| dead.reason.to_string())
+        }
+    }
+
+    #[tokio::test]
+    async fn a_signed_report_under_another_id_does_not_take_the_place_of_the_real_one() {
+        let secure = Secure::new().await;
+        let (id, other) = (new_id(), new_id());
+        let of_other = secure.report(other, b"{}", &secure.bridge);
+        assert_eq!(secure.take(id, of_other).await.as_deref(), Some("queued_as_another_submission"));
+        assert!(secure.console.ledger.find(id).await.unwrap().is_none());
+
+        let forged = secure.report(other, b"{}", &SigningKey::generate().unwrap());
+        assert_eq!(secure.take(other, forged).await.as_deref(), Some("not_signed_by_a_listed_bridge"));
+
+        let id = new_id();
+        let real = secure.report(id, b"{}", &secure.bridge);
+        assert_eq!(secure.take(id, real.clone()).await, None);
+        assert_eq!(secure.console.ledger.find(id).await.unwrap().unwrap().1, real);
+    }
 }

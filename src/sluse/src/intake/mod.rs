@@ -20,6 +20,7 @@ use axum::routing::{get, post};
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::audit::{AuditLog, Event, Record, Role};
 use crate::blobs::Blobs;
@@ -40,9 +41,14 @@ mod problem;
 mod receipt;
 mod status;
 mod submit;
+#[cfg(test)]
+mod tests;
 
 /// Time between two runs of forgetting.
 const HOUSEKEEPING: Duration = Duration::from_secs(3600);
+/// Longest wait at the end for submissions that are whole and whose portal hung up: queue, ledger and audit log each
+/// answer within seconds. Comes after [`http::DRAIN`] and must fit into the unit's `TimeoutStopSec` with it.
+const KEEPING: Duration = Duration::from_secs(20);
 /// Submissions forgotten at once, so that the ledger is not held up.
 const FORGOTTEN: u32 = 1000;
 
@@ -57,6 +63,8 @@ pub struct Intake {
     audit: AuditLog,
     uploads: Arc<Semaphore>,
     claims: claim::Claims,
+    /// Whole submissions on their way into the queue, also when their portal hung up.
+    keeping: TaskTracker,
 }
 
 impl Intake {
@@ -81,6 +89,7 @@ impl Intake {
             audit: stores::audit(&settings.audit, Role::Intake, &settings.signing_key)?,
             uploads: Arc::new(Semaphore::new(settings.max_uploads)),
             claims: claim::Claims::default(),
+            keeping: TaskTracker::new(),
             settings,
         }))
     }
@@ -110,9 +119,18 @@ impl Intake {
             outcomes::follow(&self, &shutdown),
             self.keep_house(&shutdown),
         );
+        self.finish_keeping().await;
         self.ledger.close().await;
         stores::close_audit(&self.audit).await;
         Ok(())
+    }
+
+    /// Waits until what is whole is queued, noted and audited, before ledger and audit log are closed.
+    async fn finish_keeping(&self) {
+        self.keeping.close();
+        if tokio::time::timeout(KEEPING, self.keeping.wait()).await.is_err() {
+            tracing::error!(submissions = self.keeping.len(), "stopping before all that is whole was kept");
+        }
     }
 
     /// Notes in the audit log that a portal's submission is durable.

@@ -93,16 +93,16 @@ pub(super) async fn submit(State(intake): State<Arc<Intake>>, request: Request) 
 
     // What is whole is kept also when the portal hangs up now.
     let portal = caller.name().clone();
-    let keeping = {
+    let keeping = intake.keeping.spawn({
         let intake = Arc::clone(&intake);
-        tokio::spawn(async move {
+        async move {
             let _held = (slot, local);
             let mut receiving = receiving;
             let kept = keep(&intake, portal, key, &mut receiving, taken).await;
             receiving.end().await;
             kept
-        })
-    };
+        }
+    });
     let receipt = keeping.await.map_err(|cause| ours("keep", &cause))??;
     Ok(accepted(id, receipt))
 }
