@@ -83,6 +83,11 @@ pub(super) async fn submit(State(intake): State<Arc<Intake>>, request: Request) 
         }
     };
     let id = receiving.id();
+    // Before the body: what no broker takes would be stored in vain.
+    if let Err(cause) = intake.queue.ready().await {
+        receiving.end().await;
+        return Err(problem::queue("queue", &cause));
+    }
     let taken = match take(&intake, caller, id, &head.headers, body).await {
         Ok(taken) => taken,
         Err(problem) => {
