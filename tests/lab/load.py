@@ -23,7 +23,7 @@ class Portal:
     """Submits until it is answered 202, at whichever intake answers, as a portal that repeats itself must."""
 
     def __init__(self, town, marker):
-        self.town, self.marker, self.intakes = town, marker, town.of("intake")
+        self.town, self.marker, self.intakes, self.machine = town, marker, town.of("intake"), town.portal
         self.tls = ssl.create_default_context(cafile=town.authorities["dmz"].file)
         self.local, self.answers = threading.local(), collections.Counter()
 
@@ -35,7 +35,8 @@ class Portal:
             connection = http.client.HTTPSConnection(intake.machine.address, PORTAL_PORT, timeout=60, context=self.tls)
         # Kept only when all has gone well.
         kept[intake.name] = None
-        connection.request(method, path, body, {"Authorization": f"Bearer {self.town.token}", **headers})
+        with self.machine.visit():
+            connection.request(method, path, body, {"Authorization": f"Bearer {self.town.token}", **headers})
         response = connection.getresponse()
         answer = json.loads(response.read())
         kept[intake.name] = connection
@@ -43,10 +44,8 @@ class Portal:
 
     def submit(self, number, kind, key, begin=0):
         """The id that this submission was accepted under; the intake that is asked first is `begin` further on."""
-        fields = ({"name": self.marker, "address": f"Torvet {number}", "registration": "AB 12 345"} if kind.form == "parking-permit"
-                  else {"applicant": self.marker, "property": f"Torvet {number}", "description": self.marker * 3})
         boundary = uuid.uuid4().hex
-        form = json.dumps({"form": kind.form, "version": 1, "fields": fields})
+        form = json.dumps({"form": kind.form, "version": 1, "fields": fields(kind.form, number, self.marker)})
         body = f'--{boundary}\r\nContent-Disposition: form-data; name="submission"\r\n\r\n{form}\r\n'.encode()
         for name, content in kind.files:
             body += f'--{boundary}\r\nContent-Disposition: form-data; name="file"; filename="{name}"\r\n\r\n'.encode() + content + b"\r\n"
@@ -85,6 +84,13 @@ class Portal:
         return "no outcome"
 
 
+def fields(form, number, marker):
+    """What the citizen of this number writes into a form."""
+    if form == "parking-permit":
+        return {"name": marker, "address": f"Torvet {number}", "registration": "AB 12 345"}
+    return {"applicant": marker, "property": f"Torvet {number}", "description": marker * 3}
+
+
 class CaseSystem:
     """Takes every delivery away as soon as it appears, so that a second one would show."""
 
@@ -92,33 +98,46 @@ class CaseSystem:
         self.taken, self.archive = collections.Counter(), town.folder / "archive"
         self.archive.mkdir()
         self.places = [town.delivered / name for name in ("parking", "building-cases")]
-        threading.Thread(target=self.take, daemon=True).start()
+        self.closing = threading.Event()
+        self.taking = threading.Thread(target=self.run, daemon=True)
+        self.taking.start()
+
+    def run(self):
+        while not self.closing.wait(0.02):
+            self.take()
 
     def take(self):
-        while True:
-            for place in self.places:
-                for name in os.listdir(place) if place.exists() else []:
-                    if not name.startswith("."):
-                        self.taken[name] += 1
-                        os.rename(place / name, self.archive / f"{name}.{self.taken[name]}")
-            time.sleep(0.02)
+        for place in self.places:
+            for name in os.listdir(place) if place.exists() else []:
+                if not name.startswith("."):
+                    self.taken[name] += 1
+                    os.rename(place / name, self.archive / f"{name}.{self.taken[name]}")
+
+    def close(self):
+        """Takes what came last."""
+        self.closing.set()
+        self.taking.join()
+        self.take()
 
 
-Kind = collections.namedtuple("Kind", "name share form files expected poison")
+Kind = collections.namedtuple("Kind", "name share form files arrives expected poison")
 
 
 def kinds(marker):
-    """What citizens send: how often, what must become of it, and which bytes must never arrive."""
+    """What citizens send: how often, which files must arrive, what must become of it, and which bytes must never arrive."""
     text = (f"{marker} " * 200).encode()
     return [
-        Kind("form alone", 50, "parking-permit", [], "relayed", []),
-        Kind("text", 12, "parking-permit", [("note.txt", text)], "relayed", []),
-        Kind("PDF with JavaScript", 12, "parking-permit", [("drawing.pdf", pdf(marker))], "relayed", [b"JavaScript", b"app.alert"]),
-        Kind("Word with a macro", 12, "building-permit", [("invoice.docm", docm(marker))], "relayed", [b"vbaProject", b"AutoOpen"]),
-        Kind("virus beside a text", 6, "parking-permit", [("note.txt", text), ("setup.txt", eicar_test_file())], "relayed_in_part",
-             [eicar_test_file()]),
-        Kind("encrypted zip", 4, "building-permit", [("secret.zip", encrypted_zip())], "quarantined", []),
-        Kind("program", 4, "parking-permit", [("report.pdf", b"MZ" + bytes(500))], "relayed_in_part", [b"MZ" + bytes(100)]),
+        Kind("form alone", 50, "parking-permit", [], [], "relayed", []),
+        Kind("text", 12, "parking-permit", [("note.txt", text)], ["note.txt"], "relayed", []),
+        Kind("PDF with JavaScript", 12, "parking-permit", [("drawing.pdf", pdf(marker))], ["drawing.pdf"], "relayed",
+             [b"JavaScript", b"app.alert"]),
+        Kind("Word with a macro", 12, "building-permit", [("invoice.docm", docm(marker))], ["invoice.docx"], "relayed",
+             [b"vbaProject", b"AutoOpen"]),
+        Kind("virus beside a text", 6, "parking-permit", [("note.txt", text), ("setup.txt", eicar_test_file())], ["note.txt"],
+             "relayed_in_part", [eicar_test_file()]),
+        Kind("encrypted zip", 4, "building-permit", [("secret.zip", encrypted_zip())], [], "quarantined", []),
+        Kind("program", 4, "parking-permit", [("report.pdf", b"MZ" + bytes(500))], [], "relayed_in_part",
+             [b"MZ" + bytes(100)]),
     ]
 
 

@@ -2,6 +2,8 @@
 
 Everything lives in namespaces of the lab (network, mounts, processes): when the lab ends, however it ends, nothing of it is left.
 """
+import contextlib
+import ctypes
 import os
 import signal
 import subprocess
@@ -10,6 +12,9 @@ import time
 
 # Needed by unshare(1) to tell the inner start from the outer one.
 INSIDE = "SLUSE_LAB"
+# setns(2): the calling thread's network alone.
+CLONE_NEWNET = 0x40000000
+LIBC = ctypes.CDLL(None, use_errno=True)
 
 
 def enter():
@@ -52,14 +57,13 @@ def remove(folder):
 
 
 class Network:
-    """The switch. Its own address is the portals'."""
+    """The switch. It has no address: whoever speaks over it does so from a machine, and is heard."""
 
     def __init__(self):
         os.makedirs("/run/netns", exist_ok=True)
         run("mount", "-t", "tmpfs", "tmpfs", "/run/netns")
         run("ip", "link", "set", "lo", "up")
         run("ip", "link", "add", "lab", "type", "bridge")
-        run("ip", "address", "add", "10.77.0.1/24", "dev", "lab")
         run("ip", "link", "set", "lab", "up")
         self.machines = {}
 
@@ -71,7 +75,7 @@ class Network:
 
     def names(self):
         """Name of each address."""
-        return {m.address: name for name, m in self.machines.items()} | {"10.77.0.1": "portal"}
+        return {m.address: name for name, m in self.machines.items()}
 
 
 class Machine:
@@ -90,6 +94,16 @@ class Machine:
     def inside(self, *words, **options):
         """Runs a command on this machine to its end."""
         return run("nsenter", f"--net=/run/netns/{self.name}", *words, **options)
+
+    @contextlib.contextmanager
+    def visit(self):
+        """Has the calling thread use this machine's network; sockets made meanwhile remain there."""
+        with open("/proc/thread-self/ns/net") as home, open(f"/run/netns/{self.name}") as here:
+            set_network(here)
+            try:
+                yield
+            finally:
+                set_network(home)
 
     def start(self, *words, log, user=None, **options):
         """Starts a process on this machine, in a session of its own."""
@@ -126,6 +140,11 @@ class Machine:
             }}""")
         time.sleep(1)
         self.inside("nft", "delete", "table", "inet", "cut")
+
+
+def set_network(namespace):
+    if LIBC.setns(namespace.fileno(), CLONE_NEWNET):
+        raise OSError(ctypes.get_errno(), "setns")
 
 
 def kill(process):

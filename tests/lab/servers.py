@@ -77,7 +77,8 @@ class Broker:
 
     def wait(self):
         """Waits until it takes connections."""
-        wait_for(f"{self.machine.name} answers", lambda: answers(self.machine.address, self.PORT))
+        with self.machine.visit():
+            wait_for(f"{self.machine.name} answers", lambda: answers(self.machine.address, self.PORT))
         return self
 
     def kill(self):

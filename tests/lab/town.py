@@ -2,6 +2,7 @@
 import json
 import re
 import shutil
+import signal
 import subprocess
 import threading
 
@@ -21,7 +22,9 @@ class Instance:
         self.folder = town.folder / self.name
         shutil.copytree(town.folder / ZONE_OF[role], self.folder)
         self.config, self.log = self.folder / f"{role}.toml", town.folder / f"{self.name}.log"
-        self.process, self.starts, self.kills = None, 0, 0
+        self.process, self.killed, self.ready, self.lock = None, None, None, threading.Lock()
+        # Exit codes, each time that it ended though nobody had ended it.
+        self.ended_alone = []
 
     def set(self, **keys):
         """Sets top-level keys of the configuration; what is no text is written as a table of its own line."""
@@ -36,12 +39,24 @@ class Instance:
         before = self.log.read_text().count(" is ready") if self.log.exists() else 0
         words = [self.town.sluse, "run", self.role, "--config", self.config]
         self.process = self.machine.start(*words, log=self.log)
-        self.starts += 1
-        return lambda: self.log.read_text().count(" is ready") > before
+        self.ready = lambda: self.log.read_text().count(" is ready") > before
+        return self.ready
 
     def kill(self):
-        self.kills += 1
-        kill(self.process)
+        with self.lock:
+            kill(self.process)
+            if self.process.returncode != -signal.SIGKILL:
+                self.ended_alone.append(self.process.returncode)
+            self.killed = self.process
+
+    def revive(self):
+        """Starts it again when it has ended."""
+        with self.lock:
+            if self.process.poll() is None:
+                return
+            if self.process is not self.killed:
+                self.ended_alone.append(self.process.returncode)
+            self.start()
 
     def check(self):
         """What `sluse check` says of it from its machine."""
@@ -54,7 +69,8 @@ class Town:
 
     def __init__(self, folder, sluse, counts, plugins=(), on_s3=False):
         self.folder, self.sluse, self.network = folder, sluse, Network()
-        self.closing = threading.Event()
+        self.closing, self.supervising = threading.Event(), None
+        self.portal = self.network.machine("portal")
         for zone, imports in [("dmz", []), ("secure", []), ("bridge", ["dmz", "secure"]), ("dmz", ["bridge"]), ("secure", ["bridge"])]:
             extra = [word for name in imports for word in ("--import", folder / name / "public")]
             run(sluse, "init", zone, "--dir", folder / zone, *extra)
@@ -160,14 +176,14 @@ class Town:
         waits = [(name, instance.start()) for name, instance in self.instances.items()]
         for name, ready in waits:
             wait_for(f"{name} is ready", ready)
-        threading.Thread(target=self.supervise, daemon=True).start()
+        self.supervising = threading.Thread(target=self.supervise, daemon=True)
+        self.supervising.start()
 
     def supervise(self):
         """Starts again what has ended, a second later."""
         while not self.closing.wait(1):
             for instance in self.instances.values():
-                if instance.process.poll() is not None:
-                    instance.start()
+                instance.revive()
 
     def of(self, role):
         return [instance for instance in self.instances.values() if instance.role == role]
@@ -192,13 +208,30 @@ class Town:
         """What lies in any queue of either broker."""
         return self.brokers["dmz"].waiting() | self.brokers["secure"].waiting()
 
+    def wires(self):
+        """From which machine to which one something must have gone, by address; on no other way may anything go."""
+        speaks = {
+            "intake": ["portal", "dmz-broker", "dmz-db", "dmz-s3"],
+            "bridge": ["dmz-broker", "dmz-s3", "secure-broker", "secure-s3"],
+            "outlet": ["secure-broker", "secure-db", "secure-s3"],
+            "console": ["secure-broker", "secure-db"]}
+        machines = self.network.machines
+        pairs = [(instance.machine.address, machines[other].address) for instance in self.instances.values()
+                 for other in speaks[instance.role] if other in machines]
+        return {*pairs, *(pair[::-1] for pair in pairs)}
+
     def stop(self):
-        """Ends the roles in order."""
+        """Asks all roles to end; gives those that did not end well, and how."""
         self.closing.set()
+        self.supervising.join()
         for instance in self.instances.values():
             instance.process.terminate()
-        for instance in self.instances.values():
+        badly = []
+        for name, instance in self.instances.items():
             try:
-                instance.process.wait(60)
+                if code := instance.process.wait(60):
+                    badly.append(f"{name}: exit code {code}")
             except subprocess.TimeoutExpired:
                 kill(instance.process)
+                badly.append(f"{name}: killed after 60 s")
+        return badly
