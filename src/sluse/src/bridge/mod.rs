@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::StreamExt as _;
 use sluse_envelope::BlobRef;
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{Mutex, Semaphore, watch};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -74,6 +74,8 @@ pub struct Bridge {
     memory: Semaphore,
     /// Workers that may still be started.
     examining: Semaphore,
+    /// Held while submissions are asked for.
+    asking: Mutex<()>,
     /// Whether the scanner passed its last self-test.
     scanner_fit: watch::Sender<bool>,
     leftovers: Leftovers,
@@ -110,6 +112,7 @@ impl Bridge {
             sandbox: Sandbox::new(settings.sandbox())?,
             memory: Semaphore::new(budget.min(Semaphore::MAX_PERMITS)),
             examining: Semaphore::new(settings.workers),
+            asking: Mutex::default(),
             settings,
         }))
     }
@@ -142,6 +145,8 @@ impl Bridge {
                     // With something down all that is examined now would be examined in vain.
                     tokio::time::sleep(pause(outages)).await;
                     let _ = fit.wait_for(|fit| *fit).await;
+                    // One asks at a time: an embedded queue is looked at again and again while it is empty.
+                    let _asking = self.asking.lock().await;
                     self.submissions.lease(1, LEASE_WAIT).await
                 } => leased,
             };
