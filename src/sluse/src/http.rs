@@ -74,7 +74,7 @@ pub fn tls_acceptor(certificate: &Path, key: &Path) -> Result<TlsAcceptor, TlsEr
     Ok(TlsAcceptor::from(Arc::new(config)))
 }
 
-/// Serves `router` until `shutdown`, then finishes the requests that are under way, [`DRAIN`] at most.
+/// Serves `router` until `shutdown`, then finishes the requests that are under way, for 50 seconds at most.
 pub async fn serve(
     listener: TcpListener,
     tls: Option<TlsAcceptor>,

@@ -9,7 +9,7 @@
 //! - Every operation of a ledger is one statement, and so a transaction by itself: dropped or cut off, it happened
 //!   entirely or not at all.
 //! - A connection whose statement did not end in order is closed and never used again.
-//! - Nothing waits without end: for a connection [`ACQUIRE`], for an answer [`ANSWER`]; the server itself gives up before that.
+//! - Nothing waits without end: for a connection `ACQUIRE`, for an answer `ANSWER`; the server itself gives up before that.
 //! - Where a commit would not wait for the disk, nothing is written: `synchronous_commit` and `fsync` are looked at on every
 //!   new connection.
 //! - The schema belongs to its owner, who alone changes it ([`migrate`]); a role only looks at its version, on every new
