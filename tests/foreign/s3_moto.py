@@ -1,6 +1,6 @@
 """An S3 server (moto) for the tests: a port of its own, everything in memory, gone when its standard input is closed.
 
-    s3_moto.py BUCKET… [--user NAME=POLICY.json]… [--tls CERTIFICATE KEY] [--listen ADDRESS]
+    s3_moto.py BUCKET… [--user NAME=POLICY.json]… [--tls CERTIFICATE KEY] [--listen ADDRESS] [--port PORT]
 
 Prints one line of JSON when it serves: {"port": …, "keys": {NAME: [access key, secret key], …}}. With users, every request
 must be signed, and the users' policies are enforced; without, any key may do anything.
@@ -63,6 +63,7 @@ arguments.add_argument("buckets", nargs="+")
 arguments.add_argument("--user", action="append", default=[])
 arguments.add_argument("--tls", nargs=2)
 arguments.add_argument("--listen", default="127.0.0.1")
+arguments.add_argument("--port", type=int, default=0)
 options = arguments.parse_args()
 
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -83,7 +84,7 @@ if keys:
     settings.INITIAL_NO_AUTH_ACTION_COUNT = 0
 
 tls = tuple(options.tls) if options.tls else None
-server = make_server(options.listen, 0, application, threaded=True, request_handler=Handler, ssl_context=tls)
+server = make_server(options.listen, options.port, application, threaded=True, request_handler=Handler, ssl_context=tls)
 threading.Thread(target=end_with_standard_input, daemon=True).start()
 print(json.dumps({"port": server.server_port, "keys": keys}), flush=True)
 server.serve_forever()
