@@ -193,17 +193,29 @@ pub(crate) fn retry_delay(enqueued_at: SystemTime) -> Duration {
     (age / 4).clamp(Duration::from_secs(1), Duration::from_secs(60))
 }
 
-/// Collects orphans again and again; stops where it is on `shutdown`.
-pub(crate) async fn keep_collecting_orphans(blobs: &dyn Blobs, shutdown: &CancellationToken) {
+/// Does a chore now and every hour; stops where it is on `shutdown`.
+pub(crate) async fn every_hour<F: Future<Output = ()>>(shutdown: &CancellationToken, chore: impl Fn() -> F) {
     /// Time between two runs.
     const PAUSE: Duration = Duration::from_secs(3600);
-    let chore = async {
+    let chores = async {
         loop {
-            collect_orphans(blobs).await;
+            chore().await;
             tokio::time::sleep(PAUSE).await;
         }
     };
-    let _: Option<()> = shutdown.run_until_cancelled(chore).await;
+    let _: Option<()> = shutdown.run_until_cancelled(chores).await;
+}
+
+/// Has a ledger forget what is older than `remember`, so much at once that it is not held up.
+pub(crate) async fn forget<F: Future<Output = Result<usize, LedgerError>>>(
+    remember: Duration,
+    forget_before: impl Fn(SystemTime, u32) -> F,
+) -> Result<(), LedgerError> {
+    /// Entries forgotten at once.
+    const BATCH: u32 = 1000;
+    let oldest = crate::clock::now() - remember;
+    while forget_before(oldest, BATCH).await? == BATCH as usize {}
+    Ok(())
 }
 
 /// Removes blobs older than anything that could still name them: see [`crate::blobs`].
@@ -241,7 +253,7 @@ mod tests {
             asked.notified().await;
             shutdown.cancel();
         };
-        let both = async { tokio::join!(keep_collecting_orphans(&blobs, &shutdown), told) };
+        let both = async { tokio::join!(every_hour(&shutdown, || collect_orphans(&blobs)), told) };
         tokio::time::timeout(Duration::from_secs(30), both).await.expect("it goes on");
     }
 }

@@ -39,6 +39,17 @@ pub(super) async fn read_all(blobs: &dyn Blobs, name: &BlobRef) -> Vec<u8> {
     content
 }
 
+/// All of it.
+pub(super) async fn is_kept(blobs: impl Blobs + 'static) {
+    probes_pass_and_leave_nothing(&blobs).await;
+    list_tells_old_blobs_and_nothing_else(&blobs).await;
+    content_comes_back_whole(&blobs).await;
+    nothing_is_there_before_the_end(&blobs).await;
+    blob_is_never_overwritten(&blobs).await;
+    deleted_is_missing_and_deleting_again_is_fine(&blobs).await;
+    one_of_two_writers_wins(Arc::new(blobs)).await;
+}
+
 pub(super) async fn content_comes_back_whole(blobs: &dyn Blobs) {
     for length in [0, 1, CHUNK - 1, CHUNK, CHUNK + 1, 3 * CHUNK + 77, PART, PART + 1, 2 * PART + 5] {
         let content = pattern(length);

@@ -218,7 +218,7 @@ impl Bridge {
 
     async fn clear_orphans(self: Arc<Self>, shutdown: CancellationToken) {
         let _ends_all = shutdown.clone().drop_guard();
-        stores::keep_collecting_orphans(self.dmz_blobs.as_ref(), &shutdown).await;
+        stores::every_hour(&shutdown, || stores::collect_orphans(self.dmz_blobs.as_ref())).await;
     }
 
     async fn remove_blobs(&self, blobs: Vec<BlobRef>) {

@@ -44,13 +44,9 @@ mod submit;
 #[cfg(test)]
 mod tests;
 
-/// Time between two runs of forgetting.
-const HOUSEKEEPING: Duration = Duration::from_secs(3600);
 /// Longest wait at the end for submissions that are whole and whose portal hung up: queue, ledger and audit log each
 /// answer within seconds. Comes after [`http::DRAIN`] and must fit into the unit's `TimeoutStopSec` with it.
 const KEEPING: Duration = Duration::from_secs(20);
-/// Submissions forgotten at once, so that the ledger is not held up.
-const FORGOTTEN: u32 = 1000;
 
 /// A running intake.
 pub struct Intake {
@@ -143,22 +139,12 @@ impl Intake {
 
     /// Forgets old ids; stops where it is on `shutdown`.
     async fn keep_house(&self, shutdown: &CancellationToken) {
-        let chores = async {
-            loop {
-                let oldest = crate::clock::now() - self.settings.remember;
-                loop {
-                    match self.ledger.forget_before(oldest, FORGOTTEN).await {
-                        Ok(count) if count == FORGOTTEN as usize => {}
-                        Ok(_) => break,
-                        Err(cause) => {
-                            tracing::warn!(%cause, "old submissions could not be forgotten");
-                            break;
-                        }
-                    }
-                }
-                tokio::time::sleep(HOUSEKEEPING).await;
+        let forget = |oldest, most| self.ledger.forget_before(oldest, most);
+        stores::every_hour(shutdown, || async {
+            if let Err(cause) = stores::forget(self.settings.remember, forget).await {
+                tracing::warn!(%cause, "old submissions could not be forgotten");
             }
-        };
-        let _: Option<()> = shutdown.run_until_cancelled(chores).await;
+        })
+        .await;
     }
 }

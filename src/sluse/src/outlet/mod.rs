@@ -28,9 +28,6 @@ mod tests;
 /// Submissions leased at once for one destination.
 const BATCH: usize = 8;
 const LEASE_WAIT: Duration = Duration::from_secs(5);
-const HOUSEKEEPING: Duration = Duration::from_secs(3600);
-/// Deliveries forgotten at once, so that the ledger is not held up.
-const FORGOTTEN: u32 = 1000;
 
 /// A running outlet.
 pub struct Outlet {
@@ -147,25 +144,15 @@ impl Outlet {
     /// nobody will deliver; stops where it is on `shutdown`.
     async fn keep_house(self: Arc<Self>, shutdown: CancellationToken) {
         let _ends_all = shutdown.clone().drop_guard();
-        let chores = async {
-            loop {
-                let oldest = crate::clock::now() - self.settings.remember;
-                loop {
-                    match self.ledger.forget_before(oldest, FORGOTTEN).await {
-                        Ok(count) if count == FORGOTTEN as usize => {}
-                        Ok(_) => break,
-                        Err(cause) => {
-                            tracing::warn!(%cause, "old deliveries could not be forgotten");
-                            break;
-                        }
-                    }
-                }
-                self.clear_leftovers().await;
-                stores::collect_orphans(self.blobs.as_ref()).await;
-                tokio::time::sleep(HOUSEKEEPING).await;
+        let forget = |oldest, most| self.ledger.forget_before(oldest, most);
+        stores::every_hour(&shutdown, || async {
+            if let Err(cause) = stores::forget(self.settings.remember, forget).await {
+                tracing::warn!(%cause, "old deliveries could not be forgotten");
             }
-        };
-        let _: Option<()> = shutdown.run_until_cancelled(chores).await;
+            self.clear_leftovers().await;
+            stores::collect_orphans(self.blobs.as_ref()).await;
+        })
+        .await;
     }
 }
 

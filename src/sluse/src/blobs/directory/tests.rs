@@ -22,13 +22,7 @@ fn files(dir: &tempfile::TempDir) -> Vec<PathBuf> {
 #[tokio::test]
 async fn contract_is_kept() {
     let (dir, blobs) = scratch();
-    contract::probes_pass_and_leave_nothing(&blobs).await;
-    contract::list_tells_old_blobs_and_nothing_else(&blobs).await;
-    contract::content_comes_back_whole(&blobs).await;
-    contract::nothing_is_there_before_the_end(&blobs).await;
-    contract::blob_is_never_overwritten(&blobs).await;
-    contract::deleted_is_missing_and_deleting_again_is_fine(&blobs).await;
-    contract::one_of_two_writers_wins(Arc::new(blobs)).await;
+    contract::is_kept(blobs).await;
     for file in files(&dir) {
         assert_eq!(fs::metadata(file).unwrap().permissions().mode() & 0o777, 0o600);
     }

@@ -52,13 +52,7 @@ fn words<T>(result: Result<T, BlobError>) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn contract_is_kept() {
     let blobs = shared("contract");
-    contract::probes_pass_and_leave_nothing(&blobs).await;
-    contract::list_tells_old_blobs_and_nothing_else(&blobs).await;
-    contract::content_comes_back_whole(&blobs).await;
-    contract::nothing_is_there_before_the_end(&blobs).await;
-    contract::blob_is_never_overwritten(&blobs).await;
-    contract::deleted_is_missing_and_deleting_again_is_fine(&blobs).await;
-    contract::one_of_two_writers_wins(Arc::new(blobs)).await;
+    contract::is_kept(blobs).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

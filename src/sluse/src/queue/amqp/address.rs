@@ -261,9 +261,9 @@ fn tls_config(ca: &Path, login: Option<(&Path, &Path)>) -> Result<ClientConfig, 
 
 /// The certificates of a PEM file; at least one.
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, BrokerAddressError> {
-    let certificates: Vec<_> = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
-        .map_err(|cause| unusable(path, cause))?;
+    let bytes = secret_file::public(path)?;
+    let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&bytes).collect();
+    let certificates = certificates.map_err(|cause| unusable(path, cause))?;
     if certificates.is_empty() { Err(unusable(path, "holds no certificate")) } else { Ok(certificates) }
 }
 
