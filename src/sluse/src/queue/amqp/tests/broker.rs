@@ -247,8 +247,18 @@ impl House<'_> {
     }
 }
 
+/// Ports below those that the system gives to outgoing connections, which could take one while the broker is away.
 fn free_ports() -> [u16; 5] {
-    let listeners = [(); 5].map(|()| TcpListener::bind("127.0.0.1:0").unwrap());
+    let listeners = [(); 5].map(|()| {
+        loop {
+            let mut random = [0; 2];
+            getrandom::fill(&mut random).unwrap();
+            let port = 10_000 + u16::from_ne_bytes(random) % 20_000;
+            if let Ok(listener) = TcpListener::bind(("127.0.0.1", port)) {
+                break listener;
+            }
+        }
+    });
     listeners.each_ref().map(|listener| listener.local_addr().unwrap().port())
 }
 
